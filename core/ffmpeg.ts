@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+
+import { TouchlineError } from './errors.ts';
+import { isOnPath, probe, startChild, type ProcessExit, type RunningChild } from './process.ts';
+
+export interface FfmpegJob {
+  /** Everything behind `ffmpeg`; inputs are `pipe:0`, outputs `pipe:1`, `pipe:3`, `pipe:4`, ... or files in `workFolder`. */
+  args: readonly string[];
+  /** What the work is, for the error message: `cutting clip clp_...`. */
+  what: string;
+  /** Fed to `pipe:0`. */
+  input?: Uint8Array | AsyncIterable<Uint8Array>;
+  /** How many outputs beyond stdout. */
+  extraOutputs?: number;
+  wallMsMax: number;
+  signal?: AbortSignal;
+  /** The only folder that the sandboxed ffmpeg can read and write; absent = no files at all. */
+  workFolder?: string;
+}
+
+/**
+ * The one place where ffmpeg runs. It is told to open pipes (and, with a work folder, files) only, dies with us, has a
+ * wall limit, and lives in a bubblewrap sandbox without network where that is possible: media comes from strangers.
+ *
+ * @returns what it wrote to each output
+ * @throws TouchlineError `ffmpeg.failed`, `ffmpeg.wall-limit`, `ffmpeg.missing`; exit code 0 says little: check what came out
+ */
+export async function runFfmpeg(job: FfmpegJob): Promise<Buffer[]> {
+  const child = await startFfmpeg(job);
+  const outputs = child.outputs.map(collect);
+  await feed(child, job.input);
+  const exit = await child.exit;
+  throwIfFailed(exit, job);
+  return await Promise.all(outputs);
+}
+
+/** As `runFfmpeg`, for callers that read the outputs as they come. They must await `exit` and pass it to `throwIfFailed`. */
+export async function startFfmpeg(job: FfmpegJob): Promise<RunningChild> {
+  if (!isOnPath('ffmpeg')) {
+    throw new TouchlineError({
+      code: 'ffmpeg.missing',
+      message: `ffmpeg is not on the PATH (needed for ${job.what}). On Debian: sudo apt-get install -y ffmpeg`,
+      retryable: false,
+      blame: 'environment',
+    });
+  }
+  const ffmpeg = ['ffmpeg', '-nostdin', '-hide_banner', '-loglevel', 'error', ...job.args];
+  const command = canSandbox() ? sandboxed(ffmpeg, job.workFolder) : ffmpeg;
+  return await startChild({
+    command: command[0] ?? 'ffmpeg',
+    args: command.slice(1),
+    wallMsMax: job.wallMsMax,
+    ...(job.signal ? { signal: job.signal } : {}),
+    ...(job.extraOutputs === undefined ? {} : { extraOutputs: job.extraOutputs }),
+    ...(job.workFolder === undefined ? {} : { cwd: job.workFolder }),
+    // The environment holds credentials; ffmpeg needs none of it.
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' },
+  });
+}
+
+export function throwIfFailed(exit: ProcessExit, job: Pick<FfmpegJob, 'what' | 'wallMsMax'>): void {
+  if (exit.killedFor === 'abort') {
+    throw new TouchlineError({
+      code: 'aborted',
+      message: `${job.what} was called off`,
+      retryable: true,
+      blame: 'touchline',
+    });
+  }
+  if (exit.killedFor === 'wall-limit') {
+    throw new TouchlineError({
+      code: 'ffmpeg.wall-limit',
+      message: `ffmpeg was ended after ${job.wallMsMax} ms while ${job.what}: the limit for this work`,
+      retryable: true,
+      blame: 'environment',
+    });
+  }
+  if (exit.exitCode === 0) return;
+  const how = exit.exitCode === null ? `by ${exit.signal}` : `with exit code ${exit.exitCode}`;
+  const lastLine = exit.stderrTail.at(-1) ?? 'it said nothing';
+  throw new TouchlineError({
+    code: 'ffmpeg.failed',
+    message: `ffmpeg stopped ${how} after ${Math.round(exit.wallMs)} ms while ${job.what} (last line: "${lastLine}")`,
+    // Killed from outside (out of memory, an operator) may go through next time; an exit code is about the input.
+    retryable: exit.exitCode === null,
+    blame: exit.exitCode === null ? 'environment' : 'input',
+    cause: exit.stderrTail,
+  });
+}
+
+/** Writes all of `input` to the child's stdin at the child's pace, then closes it. Never rejects for a broken pipe. */
+export async function feed(child: RunningChild, input: FfmpegJob['input']): Promise<void> {
+  const ended = child.exit.then(() => undefined);
+  const chunks = input instanceof Uint8Array || input === undefined ? [input ?? new Uint8Array()] : input;
+  for await (const chunk of chunks) {
+    if (child.stdin.destroyed) break;
+    if (!child.stdin.write(chunk)) {
+      await Promise.race([new Promise((resolve) => child.stdin.once('drain', resolve)), ended]);
+    }
+  }
+  child.stdin.end();
+}
+
+async function collect(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** bubblewrap exists everywhere on Debian but containers often forbid the namespaces it needs: tried once. */
+export function canSandbox(): boolean {
+  sandboxWorks ??=
+    process.platform === 'linux' && isOnPath('bwrap') && probe('bwrap', [...sandboxArgs(), '--', 'true']).ok;
+  return sandboxWorks;
+}
+let sandboxWorks: boolean | undefined;
+
+function sandboxed(command: readonly string[], workFolder: string | undefined): string[] {
+  const work = workFolder === undefined ? [] : ['--bind', workFolder, workFolder, '--chdir', workFolder];
+  return ['bwrap', ...sandboxArgs(), ...work, '--', ...command];
+}
+
+function sandboxArgs(): string[] {
+  const linked = ['/bin', '/sbin', '/lib', '/lib64', '/lib32'].filter((path) => existsSync(path));
+  const read = ['/etc/alternatives', '/etc/ld.so.cache', '/etc/fonts'].filter((path) => existsSync(path));
+  return [
+    '--unshare-all',
+    '--die-with-parent',
+    '--new-session',
+    '--cap-drop',
+    'ALL',
+    '--ro-bind',
+    '/usr',
+    '/usr',
+    ...linked.flatMap((path) => ['--ro-bind', path, path]),
+    ...read.flatMap((path) => ['--ro-bind', path, path]),
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--tmpfs',
+    '/tmp',
+  ];
+}

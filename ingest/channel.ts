@@ -1,0 +1,73 @@
+import type { Secret } from '../core/secret.ts';
+import type { SegmentRecord } from '../core/segment.ts';
+
+/**
+ * How a channel is driven: the port between the match desk and whoever captures the feed. `local` is our own ingest.
+ * What the driver sees it tells through `IngestEvents`; what it needs it asks through `IngestHost`.
+ */
+export interface ChannelDriver {
+  /** Serves until `signal` aborts, then closes every session, announces what it holds, and returns. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Accepts feeds for the channel from now on. Calling it twice changes nothing. */
+  start(channel: ChannelSpec): Promise<void>;
+  /** Ends the channel's session and run, and refuses new ones. Resolves when the last segment has been announced. */
+  stop(channelId: string): Promise<void>;
+  /** What is known now, or undefined for a channel that was not started. */
+  health(channelId: string): ChannelHealth | undefined;
+}
+
+export interface ChannelSpec {
+  channelId: string;
+  segmentMs: number;
+  /** A publisher that comes back within this time goes on in the same run. */
+  resumeWindowMs: number;
+}
+
+export type ChannelState =
+  | 'creating'
+  | 'idle'
+  | 'starting'
+  | 'waiting'
+  | 'live'
+  | 'degraded'
+  | 'stopping'
+  | 'failed'
+  | 'deleted';
+
+/** What ingest needs of the house; every method has a bounded wait on the caller's side. */
+export interface IngestHost {
+  /** Which channel a publishing key opens, by constant-time comparison with hashes; undefined = refuse. */
+  authenticate(key: Secret, remote: { address: string }): Promise<string | undefined>;
+  /** Durable when it resolves. */
+  putSegment(key: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** What ingest tells. A listener that rejects is called again with the same event: announcing is at least once, in order. */
+export interface IngestEvents {
+  onRunStarted(run: { channelId: string; runId: string; startWallMs: number }): Promise<void>;
+  onSegment(segment: SegmentRecord): Promise<void>;
+  onRunEnded(run: { channelId: string; runId: string; segmentCount: number; why: RunEnd }): Promise<void>;
+  onHealth(health: ChannelHealth): void;
+}
+
+export type RunEnd = 'stopped' | 'publisher-left' | 'end-of-file' | 'crash';
+
+/** What a contributor wants to know of the feed. */
+export interface ChannelHealth {
+  channelId: string;
+  state: ChannelState;
+  runId: string | undefined;
+  sessionId: string | undefined;
+  protocol: 'rtmp' | 'file' | undefined;
+  bitrateBps: number;
+  framesPerSecond: number;
+  keyframeIntervalMs: number;
+  width: number;
+  height: number;
+  hasAudio: boolean;
+  /** Counted over the run. */
+  droppedFrameCount: number;
+  discontinuityCount: number;
+  /** What is wrong and how to mend it, worst first: "keyframes every 8.3 s: set the encoder's keyframe interval to 2 s". */
+  advice: string[];
+}

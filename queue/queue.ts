@@ -1,0 +1,71 @@
+import type { Job, JobKind } from '../core/jobs.ts';
+
+/**
+ * Where work waits and who holds it. Delivery is at least once; order is earliest deadline first as far as the engine
+ * can (`capabilities`). One contract suite (`test/queue/queue-contract.ts`) runs against every engine.
+ */
+export interface Queue {
+  readonly capabilities: QueueCapabilities;
+
+  /** Durable when it resolves. A job whose id is already waiting or running is left as it is. */
+  put(jobs: readonly Job[]): Promise<void>;
+
+  /**
+   * Takes jobs of one kind, at most `slots` at a time, until `signal` aborts; then takes no more, waits for those in
+   * hand and returns. Rejects only when the engine is lost for good.
+   */
+  consume<K extends JobKind>(kind: K, options: ConsumeOptions<K>): Promise<void>;
+
+  /**
+   * Jobs that ended without a result: poisoned (their worker died `attemptsMax` times) or given up by `dead`. Each is
+   * handed out until `handle` resolves, and then forgotten. Returns when `signal` aborts.
+   */
+  consumeDead(options: { signal: AbortSignal; handle: (dead: DeadJob) => Promise<void> }): Promise<void>;
+
+  /** Rejects with TouchlineError `queue.unavailable` when the engine does not answer within `timeoutMs`. */
+  ping(timeoutMs: number): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface ConsumeOptions<K extends JobKind> {
+  slots: number;
+  signal: AbortSignal;
+  handle: (lease: Lease<Extract<Job, { kind: K }>>) => Promise<Outcome>;
+}
+
+/** One job in one worker's hands. The engine renews it until `handle` returns. */
+export interface Lease<J extends Job = Job> {
+  job: J;
+  /** 1 for the first delivery. */
+  attempt: number;
+  /** Aborts when the lease is lost: another worker may have the job already, so nothing more may be written. */
+  signal: AbortSignal;
+}
+
+/** What became of a job. A handler that throws counts as `retry` with the engine's first delay. */
+export type Outcome =
+  | { kind: 'done' }
+  | { kind: 'retry'; delayMs: number; reason: string }
+  /** Gives the job back unpenalised and at once: a drain. */
+  | { kind: 'release' }
+  | { kind: 'dead'; reason: string };
+
+export interface DeadJob {
+  job: Job;
+  reason: string;
+  attempts: number;
+}
+
+/** Differences between engines are data, not surprises. */
+export interface QueueCapabilities {
+  engine: 'bullmq-postgres' | 'bullmq-redis' | 'sqs' | 'memory';
+  /** Earliest deadline first across everything that waits; false = roughly first in, first out. */
+  ordersByDeadline: boolean;
+  /** How long until the job of a killed worker is handed out again, at the most. */
+  recoveryMsMax: number;
+  delayMsMax: number;
+}
+
+/** A job whose worker died or that asked for a retry is handed out this often at the most. */
+export const attemptsMax = 4;
