@@ -51,6 +51,9 @@ const stderrLineCharsMax = 4096;
  */
 export async function startChild(options: ChildOptions): Promise<RunningChild> {
   const startedAt = performance.now();
+  // The wrapper would start well and fail to find it: one error for both cases.
+  if (!options.command.includes('/') && !isOnPath(options.command))
+    throw missing(options.command, 'not found');
   const wrapped = diesWithParent([options.command, ...options.args]);
   const child = spawn(wrapped[0] ?? options.command, wrapped.slice(1), {
     cwd: options.cwd,
@@ -183,17 +186,17 @@ function diesWithParent(command: readonly string[]): string[] {
 async function spawned(child: ChildProcess, command: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (cause) =>
-      reject(
-        new TouchlineError({
-          code: 'process.missing',
-          message: `${command} could not be started (${cause.message}): is it installed and on the PATH?`,
-          retryable: false,
-          blame: 'environment',
-          cause,
-        }),
-      ),
-    );
+    child.once('error', (cause) => reject(missing(command, cause.message, cause)));
+  });
+}
+
+function missing(command: string, why: string, cause?: unknown): TouchlineError {
+  return new TouchlineError({
+    code: 'process.missing',
+    message: `${command} could not be started (${why}): is it installed and on the PATH?`,
+    retryable: false,
+    blame: 'environment',
+    cause,
   });
 }
 

@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, describe, expect, it } from 'vitest';
+
+import { startChild } from '../../core/process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'touchline-process-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const node = process.execPath;
+const run = async (script: string, extra: Partial<Parameters<typeof startChild>[0]> = {}) =>
+  await startChild({ command: node, args: ['-e', script], wallMsMax: 20_000, ...extra });
+
+describe('a child process', () => {
+  it('that does not exist is an error that names it', async () => {
+    const start = startChild({ command: 'no-such-program', args: [], wallMsMax: 1000 });
+    await expect(start).rejects.toMatchObject({
+      code: 'process.missing',
+      message: expect.stringContaining('no-such-program') as string,
+    });
+  });
+
+  it('is ended at its wall limit, and says that this was why', async () => {
+    const child = await run('setInterval(() => {}, 1000)', { wallMsMax: 100 });
+    expect(await child.exit).toMatchObject({ exitCode: null, signal: 'SIGKILL', killedFor: 'wall-limit' });
+  });
+
+  it('is ended by its abort signal, also one that was aborted before', async () => {
+    const child = await run('setInterval(() => {}, 1000)', { signal: AbortSignal.abort() });
+    expect(await child.exit).toMatchObject({ killedFor: 'abort' });
+  });
+
+  it('keeps the last 40 lines of what it complains about', async () => {
+    const child = await run('for (let i = 0; i < 100; i++) console.error("line " + i)');
+    const { stderrTail, exitCode } = await child.exit;
+    expect(exitCode).toBe(0);
+    expect(stderrTail).toHaveLength(40);
+    expect(stderrTail.at(-1)).toBe('line 99');
+  });
+
+  it('has as many outputs as it was promised', async () => {
+    const child = await run('require("fs").writeSync(3, "three"); process.stdout.write("one")', {
+      extraOutputs: 1,
+    });
+    const texts = await Promise.all(
+      child.outputs.map(async (output) => Buffer.concat(await output.toArray()).toString()),
+    );
+    expect(texts).toEqual(['one', 'three']);
+  });
+
+  it.skipIf(process.platform !== 'linux')('ends when its parent is killed', async () => {
+    const grandchild = join(folder, 'grandchild.mts');
+    const processModule = new URL('../../core/process.ts', import.meta.url).href;
+    writeFileSync(
+      grandchild,
+      `import { startChild } from '${processModule}';
+       const child = await startChild({ command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'], wallMsMax: 60_000 });
+       process.stdout.write(String(child.pid) + '\\n');
+       setInterval(() => {}, 1000);`,
+    );
+    const parent = await startChild({
+      command: node,
+      args: ['--import', import.meta.resolve('tsx'), grandchild],
+      wallMsMax: 30_000,
+    });
+    const pid = await new Promise<number>((resolve) => {
+      parent.outputs[0]?.once('data', (data: Buffer) => resolve(Number(data.toString())));
+    });
+    expect(isAlive(pid)).toBe(true);
+    parent.kill();
+    await parent.exit; // Its pipes are closed only when the grandchild, which holds them too, is gone.
+    await expect.poll(() => isAlive(pid), { timeout: 5000 }).toBe(false);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
