@@ -20,13 +20,17 @@ export interface ProcessExit {
 export interface ChildOptions {
   command: string;
   args: readonly string[];
-  /** Killed when it lives longer. */
-  wallMsMax: number;
+  /** Killed when it lives longer; 'unlimited' for a server, which its owner stops. */
+  wallMsMax: number | 'unlimited';
   signal?: AbortSignal;
   /** File descriptors 3, 4, ... that the child writes to. */
   extraOutputs?: number;
   cwd?: string;
   env?: NodeJS.ProcessEnv;
+  /** Another user to run as; needs root. */
+  user?: { uid: number; gid: number };
+  /** What the kernel sends it when we die: a server may have to finish its files. KILL by default. */
+  deathSignal?: 'KILL' | 'INT';
 }
 
 export interface RunningChild {
@@ -54,10 +58,11 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
   // The wrapper would start well and fail to find it: one error for both cases.
   if (!options.command.includes('/') && !isOnPath(options.command))
     throw missing(options.command, 'not found');
-  const wrapped = diesWithParent([options.command, ...options.args]);
+  const wrapped = diesWithParent([options.command, ...options.args], options.deathSignal ?? 'KILL');
   const child = spawn(wrapped[0] ?? options.command, wrapped.slice(1), {
     cwd: options.cwd,
     env: options.env,
+    ...options.user,
     stdio: [
       'pipe',
       'pipe',
@@ -73,7 +78,8 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
     killedFor ??= why;
     child.kill('SIGKILL');
   };
-  const timer = setTimeout(() => kill('wall-limit'), options.wallMsMax);
+  const { wallMsMax } = options;
+  const timer = wallMsMax === 'unlimited' ? undefined : setTimeout(() => kill('wall-limit'), wallMsMax);
   const onAbort = (): void => kill('abort');
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) onAbort();
@@ -178,9 +184,9 @@ export function probe(command: string, args: readonly string[]): { ok: boolean; 
   return { ok: done.status === 0, stdout: done.stdout ?? '' };
 }
 
-function diesWithParent(command: readonly string[]): string[] {
+function diesWithParent(command: readonly string[], deathSignal: string): string[] {
   const canAsk = process.platform === 'linux' && isOnPath('setpriv');
-  return canAsk ? ['setpriv', '--pdeathsig', 'KILL', '--', ...command] : [...command];
+  return canAsk ? ['setpriv', '--pdeathsig', deathSignal, '--', ...command] : [...command];
 }
 
 async function spawned(child: ChildProcess, command: string): Promise<void> {

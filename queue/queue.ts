@@ -52,7 +52,9 @@ export type Outcome =
   | { kind: 'dead'; reason: string };
 
 export interface DeadJob {
-  job: Job;
+  jobId: string;
+  /** Undefined when the payload is none of `core/jobs.ts`: written by another version, or damaged. */
+  job: Job | undefined;
   reason: string;
   attempts: number;
 }
@@ -69,3 +71,6 @@ export interface QueueCapabilities {
 
 /** A job whose worker died or that asked for a retry is handed out this often at the most. */
 export const attemptsMax = 4;
+
+/** The wait after a handler threw: long enough for a neighbour's restart, short beside a clip's deadline. */
+export const thrownRetryDelayMs = 1000;
