@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+
+import { readEnvironment } from '../core/env.ts';
+import { asTouchlineError } from '../core/errors.ts';
+import { terminalIo, type CliIo } from './cli-io.ts';
+import { register as registerVersion } from './commands/version.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
+
+/**
+ * `touchline ...`: one file of `commands/` per command, each with a `register(program, io)` that only declares. What a
+ * command needs it imports in its action, so that `touchline version` does not load a database client.
+ */
+const commands: readonly ((program: Command, io: CliIo) => void)[] = [registerVersion];
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const io = terminalIo(readEnvironment(), untilInterrupted());
+  const program = new Command('touchline')
+    .description('Live sport in, finished clips out')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => process.stdout.write(text),
+      writeErr: (text) => io.tell(text.trimEnd()),
+    })
+    .showHelpAfterError('(touchline --help shows what there is)');
+  for (const register of commands) register(program, io);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return Number(process.exitCode ?? exitCodes.ok);
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    return report(thrown, io, args.includes('--json'));
+  }
+}
+
+function report(thrown: unknown, io: CliIo, isJson: boolean): number {
+  const error = asTouchlineError(thrown);
+  if (isJson)
+    io.printJson({ error: { code: error.code, message: error.message, retryable: error.retryable } });
+  io.tell(`touchline: ${error.message}`);
+  // Ours to mend, so ours to be able to find; the world's faults are told without a stack.
+  if (error.code === 'unknown' && thrown instanceof Error) io.tell(thrown.stack ?? '');
+  return exitCodeOf(error);
+}
+
+function untilInterrupted(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    controller.abort(new Error('interrupted'));
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return controller.signal;
+}

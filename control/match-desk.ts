@@ -1,0 +1,304 @@
+import type { ClipMade, ClipRevision, Rendition } from '../core/clip.ts';
+import type { Moment } from '../core/moment.ts';
+import type { Secret } from '../core/secret.ts';
+import type { ChannelHealth, ChannelState, RunEnd } from '../ingest/channel.ts';
+
+/**
+ * What people and programs can ask of the match desk: the facade between `control/` and whoever shows it (`web/`, `cli/`).
+ * Everything returned is plain data read from the ledger; every method may throw a TouchlineError whose code ends in
+ * `.not-found`, `.taken` (the state or the name forbids it), `.invalid` or `.unavailable`.
+ */
+export interface MatchDesk {
+  /** The channel begins to accept a publisher at once. The key is shown here and never again. */
+  createChannel(wish: ChannelWish): Promise<{ channel: ChannelView; key: IssuedKey }>;
+  listChannels(): Promise<ChannelView[]>;
+  /** By id or by name. @throws `channel.not-found` */
+  getChannel(idOrName: string): Promise<ChannelView>;
+  /** A second live key, for rotation; a third is refused with `key.taken` until one is revoked. */
+  issueKey(channelId: string): Promise<IssuedKey>;
+  revokeKey(channelId: string, keyId: string): Promise<void>;
+  startChannel(channelId: string): Promise<ChannelView>;
+  /** Resolves when the last segment of the run is in the ledger. */
+  stopChannel(channelId: string): Promise<ChannelView>;
+  /** Stops it first. Runs, moments and clips stay. */
+  deleteChannel(channelId: string): Promise<void>;
+  /** What the contributor's feed looks like now; undefined while nothing was ever received. */
+  health(channelId: string): ChannelHealth | undefined;
+
+  /** Takes a recorded file on this machine as the run of a channel (created when there is none of that name). */
+  ingestFile(wish: FileWish): Promise<{ channelId: string; runId: string }>;
+
+  listRuns(filter: { channelId?: string; limit?: number }): Promise<RunView[]>;
+  getRun(runId: string): Promise<RunView>;
+  /** The outcome of a run as scripts read it (`touchline ingest --json`); `isTerminal` when nothing is left to happen. */
+  runReport(runId: string): Promise<RunReport>;
+  listSegments(filter: { runId: string; afterSeq?: number; limit?: number }): Promise<SegmentView[]>;
+
+  /** Newest first. */
+  listMoments(filter: MomentFilter): Promise<MomentView[]>;
+  getMoment(momentId: string): Promise<MomentView>;
+  /** The editor's word; stored, told as an event, and changeable. */
+  decide(momentId: string, decision: Decision): Promise<MomentView>;
+
+  /** Newest first. A clip is listed from its fast revision on. */
+  listClips(filter: ClipFilter): Promise<ClipView[]>;
+  getClip(clipId: string): Promise<ClipView>;
+  /** Where the time went, from the moment on the pitch to the clip on the page. */
+  waterfall(clipId: string): Promise<Waterfall>;
+
+  /** Work that ended as dead, and the way to give it another chance. */
+  listDead(filter: { runId?: string; limit?: number }): Promise<SegmentView[]>;
+  retrySegment(segmentId: string): Promise<void>;
+
+  /** Everything that happened after `afterId`, in order, at most `limit` (<= 1000). Ids ascend without being gap-free. */
+  eventsSince(afterId: number, limit: number): Promise<DeskEvent[]>;
+  lastEventId(): Promise<number>;
+  /** Called (without argument, soon, possibly once for many) when there is something new to read. Returns the unsubscriber. */
+  onNews(listener: () => void): () => void;
+
+  /** May new work be given to this server? Each check has its own time limit. */
+  readiness(): Promise<ReadinessCheck[]>;
+  /** Prometheus-shaped numbers; `web/` prints them. */
+  metrics(): Promise<MetricFamily[]>;
+}
+
+export interface ChannelWish {
+  /** `[a-z0-9-]`, 1 to 63; unique among channels that were not deleted. */
+  name: string;
+  /** Rule set: soccer, basketball, tennis, cricket, generic. Default generic. */
+  sport?: string;
+  /** 2000 to 6000, default 4000. */
+  segmentMs?: number;
+}
+
+export interface FileWish {
+  /** Absolute path on the machine of the server. */
+  path: string;
+  name: string;
+  sport?: string;
+  /** At the file's own pace instead of as fast as the machine can. */
+  isRealtime?: boolean;
+}
+
+export interface ChannelView {
+  id: string;
+  name: string;
+  sport: string;
+  state: ChannelState;
+  /** For a person, when the state needs one: why it failed or is degraded. */
+  stateReason: string | null;
+  segmentMs: number;
+  createdAtMs: number;
+  /** The run that is live or was last. */
+  runId: string | null;
+  /** Live keys only. */
+  keys: KeyView[];
+}
+
+export interface KeyView {
+  /** Public: it stands at the front of the key and finds it in the ledger. */
+  id: string;
+  createdAtMs: number;
+}
+
+export interface IssuedKey extends KeyView {
+  /** 128 random bits; the ledger holds its hash alone. */
+  key: Secret;
+}
+
+export interface RunView {
+  id: string;
+  channelId: string;
+  /** Wall clock of run time 0. */
+  startWallMs: number;
+  endedAtMs: number | null;
+  why: RunEnd | null;
+  segments: SegmentCounts;
+  momentCount: number;
+  clipCount: number;
+}
+
+/** How many segments of a run stand where. `total` is the sum of the others. */
+export interface SegmentCounts {
+  total: number;
+  stored: number;
+  queued: number;
+  analysed: number;
+  clip: number;
+  noClip: number;
+  dead: number;
+}
+
+/** `stored`, `queued` and `analysed` are on the way; the other three are final. */
+export type SegmentState = 'stored' | 'queued' | 'analysed' | 'clip' | 'no-clip' | 'dead';
+
+export interface SegmentView {
+  id: string;
+  runId: string;
+  seq: number;
+  state: SegmentState;
+  /** Why it is dead: `corrupt: ...`. */
+  deadReason: string | null;
+  startMs: number;
+  durationMs: number;
+  startWallMs: number;
+  bytes: number;
+  key: string;
+  storedAtMs: number;
+  analysedAtMs: number | null;
+  instanceId: string | null;
+  attempts: number;
+}
+
+/**
+ * `found`: a cut is on its way; `fast` and `exact`: that revision of the clip is there; `failed`: it could not be cut;
+ * `withdrawn`: later evidence took it back.
+ */
+export type MomentState = 'found' | 'fast' | 'exact' | 'failed' | 'withdrawn';
+
+export type Decision = 'undecided' | 'approved' | 'rejected';
+
+export interface MomentView extends Moment {
+  channelId: string;
+  runId: string;
+  clipId: string;
+  state: MomentState;
+  /** Why it failed or was withdrawn. */
+  stateReason: string | null;
+  /** From 1, up with each change of label, times or score. */
+  revision: number;
+  decision: Decision;
+  decidedAtMs: number | null;
+  foundAtMs: number;
+  /** Wall clock of the peak. */
+  peakWallMs: number;
+}
+
+export interface MomentFilter {
+  channelId?: string;
+  runId?: string;
+  decision?: Decision;
+  /** Moments found before this one: the way to page on. */
+  beforeId?: string;
+  limit?: number;
+}
+
+export interface ClipFilter {
+  channelId?: string;
+  runId?: string;
+  beforeId?: string;
+  limit?: number;
+}
+
+export interface ClipView {
+  id: string;
+  momentId: string;
+  channelId: string;
+  runId: string;
+  label: string;
+  score: number;
+  decision: Decision;
+  revision: ClipRevision;
+  made: ClipMade;
+  proven: boolean;
+  durationMs: number;
+  startWallMs: number;
+  notes: string[];
+  sidecarKey: string;
+  /** The newest revision's files; `path` where the store keeps them as files on this machine. */
+  renditions: RenditionView[];
+  /** When the first revision could be seen, and the newest. */
+  firstVisibleAtMs: number;
+  visibleAtMs: number;
+}
+
+export type RenditionView = Rendition & { path?: string };
+
+export interface RunReport {
+  channel: string;
+  run: string;
+  isTerminal: boolean;
+  segments: { total: number; clip: number; noClip: number; dead: number };
+  moments: (Moment & { state: MomentState })[];
+  clips: {
+    id: string;
+    momentId: string;
+    revision: ClipRevision;
+    made: ClipMade;
+    proven: boolean;
+    renditions: {
+      preset: string;
+      key: string;
+      path?: string;
+      bytes: number;
+      durationMs: number;
+      width: number;
+      height: number;
+    }[];
+  }[];
+}
+
+/** The steps in their usual order; those that have not happened are absent. */
+export type WaterfallStep =
+  | 'happened'
+  | 'segment-closed'
+  | 'queued'
+  | 'analysis-started'
+  | 'analysed'
+  | 'decided'
+  | 'fast-cut-started'
+  | 'fast-cut'
+  | 'fast-visible'
+  | 'exact-cut-started'
+  | 'exact-cut'
+  | 'exact-visible';
+
+export interface Waterfall {
+  clipId: string;
+  momentId: string;
+  steps: { step: WaterfallStep; atMs: number; sinceHappenedMs: number; instanceId?: string }[];
+}
+
+export interface DeskEvent {
+  id: number;
+  atMs: number;
+  kind: DeskEventKind;
+  channelId: string | null;
+  runId: string | null;
+  /** What it is about: the id of a segment, moment, clip, key or job. */
+  subjectId: string | null;
+  data: Record<string, unknown>;
+}
+
+export type DeskEventKind =
+  | 'channel.changed'
+  | 'channel.health'
+  | 'run.started'
+  | 'run.ended'
+  | 'run.finished'
+  | 'segment.stored'
+  | 'segment.analysed'
+  | 'segment.late'
+  | 'segment.dead'
+  | 'moment.found'
+  | 'moment.revised'
+  | 'moment.withdrawn'
+  | 'moment.decided'
+  | 'clip.visible'
+  | 'clip.failed';
+
+export interface ReadinessCheck {
+  name: 'database' | 'queue' | 'store' | 'disk' | 'ffmpeg' | 'ingest' | 'workers';
+  isOk: boolean;
+  /** What is wrong and how to mend it; what was seen when all is well. */
+  message: string;
+  tookMs: number;
+}
+
+export interface MetricFamily {
+  /** `touchline_...`, base units, `_total` for counters. */
+  name: string;
+  help: string;
+  type: 'gauge' | 'counter' | 'histogram';
+  samples: { suffix?: '_bucket' | '_sum' | '_count'; labels: Record<string, string>; value: number }[];
+}
