@@ -2,6 +2,9 @@ import type { ClipMade, ClipRevision, Rendition } from '../core/clip.ts';
 import type { Moment } from '../core/moment.ts';
 import type { Secret } from '../core/secret.ts';
 import type { ChannelHealth, ChannelState, RunEnd } from '../ingest/channel.ts';
+import type { Decision, MomentState, SegmentState } from '../store/schema.ts';
+
+export type { Decision, MomentState, SegmentState } from '../store/schema.ts';
 
 /**
  * What people and programs can ask of the match desk: the facade between `control/` and whoever shows it (`web/`, `cli/`).
@@ -129,9 +132,6 @@ export interface SegmentCounts {
   dead: number;
 }
 
-/** `stored`, `queued` and `analysed` are on the way; the other three are final. */
-export type SegmentState = 'stored' | 'queued' | 'analysed' | 'clip' | 'no-clip' | 'dead';
-
 export interface SegmentView {
   id: string;
   runId: string;
@@ -149,14 +149,6 @@ export interface SegmentView {
   instanceId: string | null;
   attempts: number;
 }
-
-/**
- * `found`: a cut is on its way; `fast` and `exact`: that revision of the clip is there; `failed`: it could not be cut;
- * `withdrawn`: later evidence took it back.
- */
-export type MomentState = 'found' | 'fast' | 'exact' | 'failed' | 'withdrawn';
-
-export type Decision = 'undecided' | 'approved' | 'rejected';
 
 export interface MomentView extends Moment {
   channelId: string;
