@@ -1,20 +1,167 @@
+import { sql } from 'kysely';
+
 import type { Migration } from './migrate.ts';
 
 /**
- * Every step from an empty database to today's, in order. Only ever add at the end: a step that has left this machine
- * is never edited, because it will not run again where it ran already. Make a step safe for the version before it too
- * (add, fill, and only two versions later drop), so that a rolling update works.
- *
- *     {
- *       id: '0001-channels',
- *       up: async (db) => {
- *         await db.schema
- *           .createTable('channel')
- *           .addColumn('id', 'text', (column) => column.primaryKey())
- *           .addColumn('created_at_ms', 'bigint', (column) => column.notNull())
- *           .execute();
- *         // or, where SQL says it better: await sql`create index ... where state = 'live'`.execute(db);
- *       },
- *     },
+ * How the catalogue came to be, oldest first. Forward only: what has been released is never edited, a change is a new
+ * entry. Each runs once, in a transaction of its own.
  */
-export const migrations: readonly Migration[] = [];
+export const migrations: readonly Migration[] = [
+  {
+    id: '0001-ledger',
+    up: async (db) => {
+      await sql.raw(ledger).execute(db);
+    },
+  },
+];
+
+const ledger = `
+create table channels (
+  id text primary key,
+  name text not null,
+  sport text not null,
+  segment_ms integer not null,
+  state text not null,
+  state_reason text,
+  is_wanted boolean not null,
+  run_id text,
+  created_at_ms bigint not null
+);
+create unique index channels_name on channels (name) where state <> 'deleted';
+
+create table channel_keys (
+  id text primary key,
+  channel_id text not null references channels,
+  hash bytea not null,
+  created_at_ms bigint not null,
+  revoked_at_ms bigint
+);
+create index channel_keys_channel on channel_keys (channel_id) where revoked_at_ms is null;
+
+create table runs (
+  id text primary key,
+  channel_id text not null references channels,
+  sport text not null,
+  start_wall_ms bigint not null,
+  ended_at_ms bigint,
+  why text,
+  segment_count integer,
+  finished_at_ms bigint,
+  check ((ended_at_ms is null) = (segment_count is null))
+);
+create index runs_channel on runs (channel_id, start_wall_ms desc);
+create index runs_newest on runs (start_wall_ms desc);
+create index runs_unfinished on runs (id) where finished_at_ms is null;
+
+create table segments (
+  id text primary key,
+  run_id text not null references runs,
+  channel_id text not null,
+  seq integer not null,
+  state text not null check (state in ('stored', 'queued', 'analysed', 'clip', 'no-clip', 'dead')),
+  dead_reason text,
+  record jsonb not null,
+  stored_at_ms bigint not null,
+  queued_at_ms bigint,
+  analysed_at_ms bigint,
+  terminal_at_ms bigint,
+  retry_count integer not null default 0,
+  is_fine_sent boolean not null default false,
+  unique (run_id, seq),
+  check ((state = 'dead') = (dead_reason is not null)),
+  check ((state in ('clip', 'no-clip', 'dead')) = (terminal_at_ms is not null))
+);
+create index segments_open on segments (run_id) where state in ('stored', 'queued', 'analysed');
+create index segments_dead on segments (terminal_at_ms desc) where state = 'dead';
+
+create table jobs (
+  id text primary key,
+  ordinal bigserial not null,
+  kind text not null,
+  variant text not null,
+  channel_id text not null,
+  run_id text not null references runs,
+  subject_id text not null,
+  state text not null check (state in ('sent', 'done', 'dead')),
+  dead_reason text,
+  payload jsonb,
+  deadline_at_ms bigint not null,
+  created_at_ms bigint not null,
+  queued_at_ms bigint,
+  started_at_ms bigint,
+  finished_at_ms bigint,
+  attempt integer,
+  instance_id text,
+  worker_id text
+);
+-- Depth and oldest age are read every few seconds: they touch what is open, not what ever was.
+create index jobs_open on jobs (kind, created_at_ms) where state = 'sent';
+create index jobs_outbox on jobs (ordinal) where state = 'sent' and queued_at_ms is null;
+create index jobs_run_open on jobs (run_id) where state = 'sent';
+create index jobs_subject on jobs (subject_id);
+create index jobs_finished on jobs (finished_at_ms desc) where finished_at_ms is not null;
+
+create table results (
+  job_id text primary key references jobs,
+  run_id text not null,
+  segment_id text not null references segments,
+  pass text not null,
+  signals jsonb not null,
+  spots jsonb not null
+);
+create index results_run on results (run_id);
+create index results_segment on results (segment_id);
+
+create table moments (
+  id text primary key,
+  ordinal bigserial not null,
+  channel_id text not null,
+  run_id text not null references runs,
+  clip_id text not null unique,
+  label text not null,
+  peak_ms integer not null,
+  in_ms integer not null,
+  out_ms integer not null,
+  score double precision not null,
+  reasons jsonb not null,
+  revision integer not null,
+  state text not null check (state in ('found', 'fast', 'exact', 'failed', 'withdrawn')),
+  state_reason text,
+  decision text not null check (decision in ('undecided', 'approved', 'rejected')),
+  decided_at_ms bigint,
+  found_at_ms bigint not null,
+  peak_wall_ms bigint not null
+);
+create unique index moments_newest on moments (ordinal desc);
+create index moments_run on moments (run_id, ordinal desc);
+create index moments_channel on moments (channel_id, ordinal desc);
+create index moments_undecided on moments (ordinal desc) where decision = 'undecided';
+
+create table clips (
+  id text primary key,
+  ordinal bigserial not null,
+  moment_id text not null unique references moments,
+  channel_id text not null,
+  run_id text not null references runs,
+  revision text not null,
+  made text not null,
+  proven boolean not null,
+  sidecar jsonb not null,
+  job_id text not null references jobs,
+  first_visible_at_ms bigint not null,
+  visible_at_ms bigint not null
+);
+create unique index clips_newest on clips (ordinal desc);
+create index clips_run on clips (run_id, ordinal desc);
+create index clips_channel on clips (channel_id, ordinal desc);
+
+create table events (
+  id bigserial primary key,
+  at_ms bigint not null,
+  kind text not null,
+  channel_id text,
+  run_id text,
+  subject_id text,
+  data jsonb not null
+);
+`;
