@@ -1,21 +1,12 @@
-import { sql } from 'kysely';
-
-import type { Migration } from './migrate.ts';
-
 /**
  * How the catalogue came to be, oldest first. Forward only: what has been released is never edited, a change is a new
  * entry. Each runs once, in a transaction of its own.
  */
 export const migrations: readonly Migration[] = [
   {
-    id: '0001-ledger',
-    up: async (db) => {
-      await sql.raw(ledger).execute(db);
-    },
-  },
-];
-
-const ledger = `
+    version: 1,
+    name: 'the ledger',
+    sql: `
 create table channels (
   id text primary key,
   name text not null,
@@ -164,4 +155,14 @@ create table events (
   subject_id text,
   data jsonb not null
 );
-`;
+`,
+  },
+];
+
+export interface Migration {
+  /** 1, 2, 3, ... without gaps. */
+  version: number;
+  name: string;
+  /** Plain SQL, several statements. */
+  sql: string;
+}
