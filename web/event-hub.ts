@@ -1,19 +1,19 @@
 import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { DeskEvent, MatchDesk } from '../control/match-desk.ts';
 
-/** One thing that happened, for everybody who watches. `data` goes out as JSON. */
-export interface HubEvent {
-  event: string;
-  data: unknown;
-}
+/** What the hub needs of the match desk: a ledger of events whose ids ascend, and a nudge when there are new ones. */
+type EventLedger = Pick<MatchDesk, 'eventsSince' | 'lastEventId' | 'onNews'>;
 
-/** 1 000 events of about 1 KiB: a browser that was away for some minutes catches up without a reload. */
-const historyMax = 1_000;
+/** A browser that was away for longer than this many events loads everything again: that is cheaper for both. */
+const catchUpMax = 1_000;
 /** What one slow browser may hold back. It is cut off then, comes again with Last-Event-ID, and loses nothing. */
 const pendingMaxPerClient = 256;
-/** Each browser tab is one; HTTP connections and memory stay bounded whatever opens pages. */
+/** Each browser tab is one; connections and memory stay bounded whatever opens pages. */
 const clientsMax = 200;
 /** Proxies drop what is silent for 30 to 60 s. */
 const heartbeatMs = 15_000;
+const readMax = 500;
 
 interface Client {
   pending: string[];
@@ -23,56 +23,76 @@ interface Client {
 }
 
 /**
- * Server-sent events (WHATWG HTML §9.2) for many browsers. Each event is written out once; a client has a bounded
- * backlog; ids are `<epoch>-<seq>`, so an id from before a restart is recognised and answered with `refresh`.
+ * The desk's events for many browsers, as server-sent events (WHATWG HTML §9.2). The ledger is read once for all; an
+ * event is written out once; ids are the ledger's own, so a browser goes on where it was, also after a restart of ours.
  */
 export class EventHub {
-  readonly #epoch: string;
+  readonly #ledger: EventLedger;
   readonly #clock: Clock;
-  readonly #history: { seq: number; text: string }[] = [];
+  readonly #log: Log;
   readonly #clients = new Set<Client>();
-  #seq = 0;
-  #isOpen = true;
+  /** Everything up to this id has been sent to whoever was there. */
+  #sentId = 0;
+  #isOpen = false;
 
-  constructor(options: { clock: Clock }) {
+  constructor(options: { ledger: EventLedger; clock: Clock; log: Log }) {
+    this.#ledger = options.ledger;
     this.#clock = options.clock;
-    this.#epoch = options.clock.nowMs().toString(36);
+    this.#log = options.log;
   }
 
   get clientCount(): number {
     return this.#clients.size;
   }
 
-  /** Sends heartbeats until `signal` aborts; then says `bye` to everybody and closes. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#clock.sleep(heartbeatMs, signal).catch(() => undefined);
-      for (const client of this.#clients) this.#send(client, ': still here\n\n');
-    }
-    this.#isOpen = false;
-    for (const client of this.#clients) {
-      this.#send(client, 'event: bye\ndata: {}\n\n');
-      close(client);
-    }
+  /** From now on browsers are let in. */
+  async start(): Promise<void> {
+    this.#sentId = await this.#ledger.lastEventId();
+    this.#isOpen = true;
   }
 
-  publish({ event, data }: HubEvent): void {
-    this.#seq += 1;
-    const text = `id: ${this.#epoch}-${this.#seq}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-    this.#history.push({ seq: this.#seq, text });
-    if (this.#history.length > historyMax) this.#history.shift();
-    for (const client of this.#clients) this.#send(client, text);
+  /** Hands on what happens, and heartbeats, until `signal` aborts; then says `bye` to everybody and closes. */
+  async run(signal: AbortSignal): Promise<void> {
+    let hasNews = false;
+    let nudge: (() => void) | undefined;
+    const unsubscribe = this.#ledger.onNews(() => {
+      hasNews = true;
+      nudge?.();
+    });
+    signal.addEventListener('abort', () => nudge?.(), { once: true });
+    try {
+      while (!signal.aborted) {
+        const pause = new AbortController();
+        nudge = () => pause.abort();
+        if (!hasNews) await this.#clock.sleep(heartbeatMs, pause.signal).catch(noop);
+        if (signal.aborted) break;
+        if (!hasNews) this.#sendAll(': still here\n\n');
+        hasNews = false;
+        await this.#handOn();
+      }
+    } finally {
+      unsubscribe();
+      this.#isOpen = false;
+      this.#sendAll('event: bye\ndata: {}\n\n');
+      for (const client of this.#clients) close(client);
+    }
   }
 
   /**
-   * The bytes for one browser, from behind `lastEventId` on. An id that is not known any more gets `refresh` first:
-   * the browser has to load everything again. Undefined = no room for another client.
+   * The bytes for one browser, from behind `lastEventId` on. An id that the ledger does not know, or one too far back,
+   * gets `refresh` first: the browser has to load everything again. Undefined = no room for another client.
    */
-  open(lastEventId: string | undefined): ReadableStream<Uint8Array> | undefined {
+  async open(lastEventId: string | undefined): Promise<ReadableStream<Uint8Array> | undefined> {
     if (!this.#isOpen || this.#clients.size >= clientsMax) return undefined;
-    const client: Client = { pending: ['retry: 2000\n\n'], wake: undefined, isClosing: false };
-    this.#catchUp(client, lastEventId);
+    const client: Client = { pending: [], wake: undefined, isClosing: false };
+    // In the set first: what happens while the ledger is read is queued behind what was missed.
     this.#clients.add(client);
+    const untilId = this.#sentId;
+    const missed = await this.#missed(lastEventId, untilId).catch((error: unknown) => {
+      this.#clients.delete(client);
+      throw error;
+    });
+    client.pending.unshift(`retry: 2000\n\n${missed}`);
     const encoder = new TextEncoder();
     return new ReadableStream<Uint8Array>(
       {
@@ -82,7 +102,7 @@ export class EventHub {
           }
           const text = client.pending.splice(0).join('');
           if (text !== '') controller.enqueue(encoder.encode(text));
-          if (!client.isClosing || client.pending.length > 0) return;
+          if (!client.isClosing) return;
           this.#clients.delete(client);
           controller.close();
         },
@@ -96,33 +116,49 @@ export class EventHub {
     );
   }
 
-  #catchUp(client: Client, lastEventId: string | undefined): void {
-    const current = `id: ${this.#epoch}-${this.#seq}\n`;
-    const [epoch, seqText] = (lastEventId ?? '').split('-');
-    const seen = Number(seqText);
-    const oldest = this.#history[0]?.seq ?? this.#seq + 1;
-    if (lastEventId === undefined) {
-      client.pending.push(`${current}event: hello\ndata: {}\n\n`);
-    } else if (epoch === this.#epoch && Number.isInteger(seen) && seen <= this.#seq && seen + 1 >= oldest) {
-      const missed = this.#history.filter(({ seq }) => seq > seen);
-      // One text, however long: history is bounded, and the client's own bound counts what comes from now on.
-      client.pending.push(missed.map(({ text }) => text).join(''));
-    } else {
-      client.pending.push(`${current}event: refresh\ndata: {}\n\n`);
+  async #handOn(): Promise<void> {
+    try {
+      for (;;) {
+        const events = await this.#ledger.eventsSince(this.#sentId, readMax);
+        for (const event of events) {
+          this.#sentId = event.id;
+          this.#sendAll(written(event));
+        }
+        if (events.length < readMax) return;
+      }
+    } catch (error) {
+      // The next nudge or heartbeat tries again from the same id.
+      this.#log.warn('events could not be read', { error });
     }
   }
 
-  #send(client: Client, text: string): void {
-    if (client.isClosing) return;
-    if (client.pending.length >= pendingMaxPerClient) {
-      this.#clients.delete(client);
-      client.pending.length = 0;
-      close(client);
-      return;
-    }
-    client.pending.push(text);
-    wake(client);
+  async #missed(lastEventId: string | undefined, untilId: number): Promise<string> {
+    const now = `id: ${untilId}\n`;
+    if (lastEventId === undefined) return `${now}event: hello\ndata: {}\n\n`;
+    const refresh = `${now}event: refresh\ndata: {}\n\n`;
+    const seenId = /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : Infinity;
+    if (seenId > untilId) return refresh;
+    const events = (await this.#ledger.eventsSince(seenId, catchUpMax)).filter(({ id }) => id <= untilId);
+    return events.length >= catchUpMax ? refresh : events.map(written).join('');
   }
+
+  #sendAll(text: string): void {
+    for (const client of this.#clients) {
+      if (client.isClosing) continue;
+      if (client.pending.length >= pendingMaxPerClient) {
+        this.#clients.delete(client);
+        client.pending.length = 0;
+        close(client);
+        continue;
+      }
+      client.pending.push(text);
+      wake(client);
+    }
+  }
+}
+
+function written(event: DeskEvent): string {
+  return `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
 function close(client: Client): void {
@@ -134,3 +170,5 @@ function wake(client: Client): void {
   client.wake?.();
   client.wake = undefined;
 }
+
+function noop(): void {}

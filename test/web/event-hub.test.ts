@@ -1,16 +1,205 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Clock } from '../../core/clock.ts';
+import { silentLog } from '../../core/log.ts';
+import type { DeskEvent } from '../../control/match-desk.ts';
 import { EventHub } from '../../web/event-hub.ts';
 
-const clock: Clock = {
-  nowMs: () => 1_700_000_000_000,
-  monotonicMs: () => 0,
-  sleep: async (_ms, signal) =>
-    new Promise((_resolve, reject) =>
-      signal?.addEventListener('abort', () => reject(new Error('aborted')), { once: true }),
-    ),
-};
+describe('the event hub', () => {
+  it('hands on what happens to everybody, with the ids of the ledger', async () => {
+    const { hub, happen, stop } = await openHub();
+    const one = reader(await hub.open(undefined));
+    const other = reader(await hub.open(undefined));
+    expect(await one()).toContain('event: hello');
+    expect(await other()).toContain('event: hello');
+    happen(1);
+    expect(await one()).toContain('id: 1\nevent: moment.found\ndata: {"id":1,');
+    expect(idsIn(await other())).toEqual(['1']);
+    await stop();
+  });
+
+  it('goes on behind Last-Event-ID without loss or repetition, while more happens', async () => {
+    const { hub, happen, stop } = await openHub(5);
+    const next = reader(await hub.open('3'));
+    happen(2);
+    const ids: string[] = [];
+    while (ids.length < 4) ids.push(...idsIn(await next()));
+    expect(ids).toEqual(['4', '5', '6', '7']);
+    await stop();
+  });
+
+  it('sends nothing to a browser that has everything', async () => {
+    const { hub, stop } = await openHub(5);
+    expect(await reader(await hub.open('5'))()).toBe('retry: 2000\n\n');
+    await stop();
+  });
+
+  it.each([
+    ['from the future', '6'],
+    ['that is no id', 'nonsense'],
+    ['that is negative', '-1'],
+    ['that is empty', ''],
+  ])('answers an id %s with refresh, and the id to go on from', async (_what, id) => {
+    const { hub, stop } = await openHub(5);
+    const text = await reader(await hub.open(id))();
+    expect(text).toContain('id: 5\nevent: refresh');
+    await stop();
+  });
+
+  it('sends up to 999 missed events, and refresh for one more', async () => {
+    const { hub, stop } = await openHub(1_002);
+    expect(idsIn(await reader(await hub.open('3'))())).toHaveLength(999);
+    expect(await reader(await hub.open('2'))()).toContain('event: refresh');
+    await stop();
+  });
+
+  it('cuts off a browser that does not read, at 256 held back, and no other', async () => {
+    const { hub, happen, stop } = await openHub();
+    const slow = reader(await hub.open(undefined));
+    const quick = reader(await hub.open(undefined));
+    await slow();
+    await quick();
+    for (let id = 1; id <= 256; id += 1) {
+      happen(1);
+      await quick();
+    }
+    expect(hub.clientCount).toBe(2);
+    happen(1);
+    expect(idsIn(await quick())).toEqual(['257']);
+    expect(hub.clientCount).toBe(1);
+    expect(await slow()).toBeUndefined();
+    await stop();
+  });
+
+  it('forgets a browser that leaves', async () => {
+    const { hub, stop } = await openHub();
+    const stream = await hub.open(undefined);
+    expect(hub.clientCount).toBe(1);
+    await stream?.cancel();
+    expect(hub.clientCount).toBe(0);
+    await stop();
+  });
+
+  it('lets 200 in and no more', async () => {
+    const { hub, stop } = await openHub();
+    for (let index = 0; index < 200; index += 1) expect(await hub.open(undefined)).toBeDefined();
+    expect(await hub.open(undefined)).toBeUndefined();
+    await stop();
+  });
+
+  it('sends a comment when nothing happens for 15 s', async () => {
+    const { hub, clock, stop } = await openHub();
+    const next = reader(await hub.open(undefined));
+    await next();
+    await clock.pass();
+    expect(await next()).toBe(': still here\n\n');
+    expect(clock.sleptMs).toContain(15_000);
+    await stop();
+  });
+
+  it('tries again when the ledger cannot be read, and loses nothing', async () => {
+    const { hub, clock, happen, breakLedger, stop } = await openHub();
+    const next = reader(await hub.open(undefined));
+    await next();
+    breakLedger();
+    happen(1);
+    await clock.pass();
+    let text = await next();
+    while (text === ': still here\n\n') text = await next();
+    expect(idsIn(text)).toEqual(['1']);
+    await stop();
+  });
+
+  it('says bye when it ends, and lets nobody in afterwards', async () => {
+    const { hub, stop } = await openHub();
+    const next = reader(await hub.open(undefined));
+    await next();
+    await stop();
+    expect(await next()).toContain('event: bye');
+    expect(await next()).toBeUndefined();
+    expect(await hub.open(undefined)).toBeUndefined();
+    expect(hub.clientCount).toBe(0);
+  });
+});
+
+/** A hub over a ledger in memory that holds `count` events, and a clock whose sleeps end when the test says so. */
+async function openHub(count = 0) {
+  const events: DeskEvent[] = [];
+  const listeners = new Set<() => void>();
+  let breaks = 0;
+  const append = (more: number): void => {
+    for (let index = 0; index < more; index += 1) events.push(eventOf(events.length + 1));
+  };
+  append(count);
+  const clock = handClock();
+  const hub = new EventHub({
+    clock,
+    log: silentLog,
+    ledger: {
+      lastEventId: async () => events.length,
+      eventsSince: async (afterId, limit) => {
+        if (breaks > 0) {
+          breaks -= 1;
+          throw new Error('the database is away');
+        }
+        return events.filter(({ id }) => id > afterId).slice(0, limit);
+      },
+      onNews: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+  });
+  await hub.start();
+  const stopping = new AbortController();
+  const ended = hub.run(stopping.signal);
+  return {
+    hub,
+    clock,
+    happen: (more: number) => {
+      append(more);
+      for (const listener of listeners) listener();
+    },
+    breakLedger: () => (breaks = 1),
+    stop: async () => {
+      stopping.abort();
+      await ended;
+      expect(listeners.size).toBe(0);
+    },
+  };
+}
+
+function eventOf(id: number): DeskEvent {
+  const what = { kind: 'moment.found', channelId: 'ch_1', runId: 'run_1', subjectId: `mom_${id}` } as const;
+  return { id, atMs: 0, ...what, data: {} };
+}
+
+function handClock(): Clock & { pass(): Promise<void>; sleptMs: number[] } {
+  const sleeping = new Set<() => void>();
+  const sleptMs: number[] = [];
+  return {
+    sleptMs,
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    sleep: async (ms, signal) =>
+      new Promise((resolve, reject) => {
+        sleptMs.push(ms);
+        sleeping.add(resolve);
+        const onAbort = (): void => {
+          sleeping.delete(resolve);
+          reject(new Error('aborted'));
+        };
+        if (signal?.aborted) onAbort();
+        signal?.addEventListener('abort', onAbort, { once: true });
+      }),
+    /** As soon as somebody sleeps, the time is over. */
+    pass: async () => {
+      while (sleeping.size === 0) await new Promise((resolve) => setImmediate(resolve));
+      for (const wake of sleeping) wake();
+      sleeping.clear();
+    },
+  };
+}
 
 function reader(stream: ReadableStream<Uint8Array> | undefined): () => Promise<string | undefined> {
   if (!stream) throw new Error('the hub let nobody in');
@@ -24,90 +213,3 @@ function reader(stream: ReadableStream<Uint8Array> | undefined): () => Promise<s
 function idsIn(text: string | undefined): string[] {
   return [...(text ?? '').matchAll(/^id: (.*)$/gm)].map((match) => match[1] ?? '');
 }
-
-describe('the event hub', () => {
-  it('sends what happens to everybody, with ids that ascend', async () => {
-    const hub = new EventHub({ clock });
-    const next = reader(hub.open(undefined));
-    expect(await next()).toContain('event: hello');
-    hub.publish({ event: 'moment', data: { id: 'mom_1' } });
-    const text = await next();
-    expect(text).toContain('event: moment\ndata: {"id":"mom_1"}\n\n');
-    expect(idsIn(text)[0]).toMatch(/-1$/);
-  });
-
-  it('goes on behind Last-Event-ID without loss or repetition', async () => {
-    const hub = new EventHub({ clock });
-    for (let index = 0; index < 5; index += 1) hub.publish({ event: 'moment', data: index });
-    const [first] = idsIn(await reader(hub.open(undefined))());
-    const epoch = (first ?? '').split('-')[0];
-    expect(idsIn(await reader(hub.open(`${epoch}-3`))())).toEqual([`${epoch}-4`, `${epoch}-5`]);
-    // Up to date already: nothing but the retry line.
-    expect(idsIn(await reader(hub.open(`${epoch}-5`))())).toEqual([]);
-  });
-
-  it.each([
-    ['from another life of the server', 'zzz-3'],
-    ['from the future', undefined],
-    ['that is no id', 'nonsense'],
-  ])('answers an id %s with refresh', async (_what, id) => {
-    const hub = new EventHub({ clock });
-    hub.publish({ event: 'moment', data: 1 });
-    const [first] = idsIn(await reader(hub.open(undefined))());
-    const epoch = (first ?? '').split('-')[0];
-    expect(await reader(hub.open(id ?? `${epoch}-2`))()).toContain('event: refresh');
-  });
-
-  it('answers with refresh when the id has left the history, and not one event earlier', async () => {
-    const hub = new EventHub({ clock });
-    for (let index = 1; index <= 1_002; index += 1) hub.publish({ event: 'moment', data: index });
-    const [first] = idsIn(await reader(hub.open(undefined))());
-    const epoch = (first ?? '').split('-')[0];
-    expect(idsIn(await reader(hub.open(`${epoch}-2`))())).toHaveLength(1_000);
-    expect(await reader(hub.open(`${epoch}-1`))()).toContain('event: refresh');
-  });
-
-  it('cuts off a browser that does not read, at 256 held back, and no other', async () => {
-    const hub = new EventHub({ clock });
-    const slow = reader(hub.open(undefined));
-    const quick = reader(hub.open(undefined));
-    await slow();
-    await quick();
-    for (let index = 1; index <= 256; index += 1) {
-      hub.publish({ event: 'moment', data: index });
-      await quick();
-    }
-    expect(hub.clientCount).toBe(2);
-    hub.publish({ event: 'moment', data: 257 });
-    expect(hub.clientCount).toBe(1);
-    expect(await slow()).toBeUndefined();
-    expect(await quick()).toContain('data: 257');
-  });
-
-  it('forgets a browser that leaves', async () => {
-    const hub = new EventHub({ clock });
-    const stream = hub.open(undefined);
-    await stream?.cancel();
-    expect(hub.clientCount).toBe(0);
-  });
-
-  it('lets 200 in and no more', () => {
-    const hub = new EventHub({ clock });
-    for (let index = 0; index < 200; index += 1) expect(hub.open(undefined)).toBeDefined();
-    expect(hub.open(undefined)).toBeUndefined();
-  });
-
-  it('says bye when it ends, and lets nobody in afterwards', async () => {
-    const hub = new EventHub({ clock });
-    const next = reader(hub.open(undefined));
-    await next();
-    const stop = new AbortController();
-    const ended = hub.run(stop.signal);
-    stop.abort();
-    await ended;
-    expect(await next()).toContain('event: bye');
-    expect(await next()).toBeUndefined();
-    expect(hub.open(undefined)).toBeUndefined();
-    expect(hub.clientCount).toBe(0);
-  });
-});

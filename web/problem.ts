@@ -1,0 +1,81 @@
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+import { asTouchlineError, TouchlineError, unreachable, type Blame } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+
+/** Any error as `application/problem+json` (RFC 9457); `code` is what programs look at, `detail` is for people. */
+export function problem(context: Context, thrown: unknown, log: Log): Response {
+  const error = thrown instanceof HTTPException ? fromHttp(thrown) : asTouchlineError(thrown);
+  const status = statusOf(error);
+  if (status >= 500) log.error('request failed', { path: context.req.path, error });
+  // What was not foreseen may hold anything: it goes to the log, not to the caller.
+  const isForeseen = error.code !== 'unknown';
+  return context.json(
+    {
+      type: 'about:blank',
+      title: titles[status] ?? 'Error',
+      status,
+      code: error.code,
+      detail: isForeseen ? error.message : 'something unforeseen happened; the log of the server says what',
+      retryable: error.retryable,
+    },
+    status,
+    { 'content-type': 'application/problem+json' },
+  );
+}
+
+export function notFound(what: string): TouchlineError {
+  return callerError('web.not-found', `there is no ${what}`);
+}
+
+export function callerError(code: string, message: string): TouchlineError {
+  return new TouchlineError({ code, message, retryable: false, blame: 'caller' });
+}
+
+const titles: Partial<Record<number, string>> = {
+  400: 'Bad request',
+  401: 'Not signed in',
+  403: 'Forbidden',
+  404: 'Not found',
+  409: 'Conflict',
+  413: 'Too large',
+  500: 'Internal error',
+  503: 'Unavailable',
+};
+
+const statusByCode: Readonly<Record<string, ContentfulStatusCode>> = {
+  'web.signed-out': 401,
+  'web.forbidden': 403,
+  'web.too-large': 413,
+  'store.bad-key': 404,
+};
+
+function statusOf(error: TouchlineError): ContentfulStatusCode {
+  const known = statusByCode[error.code];
+  if (known !== undefined) return known;
+  if (/\.(not-found|unknown|unknown-[a-z]+|no-such-[a-z]+)$/.test(error.code)) return 404;
+  if (/\.(conflict|exists|duplicate|name-taken|taken)$/.test(error.code)) return 409;
+  return byBlame(error.blame, error.code);
+}
+
+function byBlame(blame: Blame, code: string): ContentfulStatusCode {
+  switch (blame) {
+    case 'caller':
+    case 'input':
+      return 400;
+    case 'environment':
+      return 503;
+    case 'touchline':
+      return code === 'aborted' ? 503 : 500;
+    default:
+      return unreachable(blame);
+  }
+}
+
+function fromHttp(thrown: HTTPException): TouchlineError {
+  if (thrown.status === 413)
+    return callerError('web.too-large', 'the body is larger than this address takes');
+  return callerError('web.bad-request', thrown.message);
+}

@@ -1,0 +1,154 @@
+import type { Server } from 'node:http';
+
+import { serve } from '@hono/node-server';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+
+import type { Clock } from '../core/clock.ts';
+import { TouchlineError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Secret } from '../core/secret.ts';
+import type { MatchDesk } from '../control/match-desk.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { Access, guardOrigin, secureHeaders } from './access.ts';
+import { channelRoutes } from './api/channels.ts';
+import { clipRoutes, mediaRoutes } from './api/clips.ts';
+import { momentRoutes } from './api/moments.ts';
+import { runRoutes } from './api/runs.ts';
+import { EventHub } from './event-hub.ts';
+import { operationRoutes } from './operations.ts';
+import { pageRoutes } from './page.ts';
+import { notFound, problem } from './problem.ts';
+
+export interface WebOptions {
+  desk: MatchDesk;
+  store: ObjectStore;
+  clock: Clock;
+  log: Log;
+  /** Whoever holds it may do everything. */
+  token: Secret;
+  version: string;
+  /** `127.0.0.1` unless told otherwise. */
+  host: string;
+  /** 0 = any free port. */
+  port: number;
+  /** Names besides `localhost` and addresses under which people reach this server. */
+  hostsAllowed: readonly string[];
+  /** What a contributor pushes to, without the key: `rtmp://127.0.0.1:1935/live`. */
+  rtmpBase: string;
+}
+
+export interface WebServer {
+  /** `http://127.0.0.1:8080` */
+  url: string;
+  /** Serves until `signal` aborts; then tells the browsers, ends what is open, and returns. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** The largest body that the API takes is a wish of a few fields. */
+const bodyBytesMax = 64 * 1024;
+
+/** How long open requests may go on after the end was asked for: clips are short, and a range can be asked for again. */
+const closeMsMax = 3_000;
+
+/**
+ * What people see and ask: the HTTP API under `/api/v1`, its events, and the page. Listens when it resolves.
+ *
+ * @throws TouchlineError `web.port-taken`
+ */
+export async function listenWeb(options: WebOptions): Promise<WebServer> {
+  const hub = new EventHub({ ledger: options.desk, clock: options.clock, log: options.log });
+  await hub.start();
+  const stopping = new AbortController();
+  const app = buildApp(options, hub, stopping.signal);
+  const { server, port } = await listen(app, options);
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return {
+    url: `http://${host}:${port}`,
+    run: async (signal) => {
+      await hub.run(signal);
+      stopping.abort();
+      await closed(server, options.clock);
+    },
+  };
+}
+
+function buildApp(options: WebOptions, hub: EventHub, stopping: AbortSignal): Hono {
+  const { log } = options;
+  const access = new Access(options.token);
+  const api = new Hono()
+    .use(access.require)
+    .use(bodyLimit({ maxSize: bodyBytesMax }))
+    .route('/channels', channelRoutes(options))
+    .route('/moments', momentRoutes(options))
+    .route('/clips', clipRoutes(options))
+    .route('/media', mediaRoutes(options))
+    .route('/', runRoutes(options))
+    .get('/events', async (context) => {
+      const lastEventId = context.req.header('last-event-id') ?? context.req.query('lastEventId');
+      const stream = await hub.open(lastEventId);
+      if (!stream) throw tooManyWatchers();
+      return context.body(stream, 200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
+    });
+  const app = new Hono()
+    .use(secureHeaders)
+    .use(guardOrigin({ hostsAllowed: options.hostsAllowed }))
+    .route('/', operationRoutes({ ...options, access, stopping }))
+    .route('/', pageRoutes(access))
+    .route('/api/v1', api);
+  app.onError((error, context) => problem(context, error, log));
+  app.notFound((context) => problem(context, notFound(`address "${context.req.path.slice(0, 200)}"`), log));
+  return app;
+}
+
+async function listen(app: Hono, options: WebOptions): Promise<{ server: Server; port: number }> {
+  return await new Promise((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, ({ port }) =>
+      resolve({ server, port }),
+    ) as Server;
+    // A request head or body that trickles in holds a connection no longer than this.
+    server.headersTimeout = 10_000;
+    server.requestTimeout = 30_000;
+    server.maxConnections = 1_000;
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(options, cause)));
+  });
+}
+
+function cannotListen({ host, port }: WebOptions, cause: NodeJS.ErrnoException): TouchlineError {
+  const isTaken = cause.code === 'EADDRINUSE';
+  return new TouchlineError({
+    code: isTaken ? 'web.port-taken' : 'web.unavailable',
+    message: isTaken
+      ? `port ${port} on ${host} is taken by another program: stop it, or choose another with TOUCHLINE_HTTP_PORT`
+      : `cannot listen on ${host}:${port} (${cause.message}): choose another with TOUCHLINE_HTTP_HOST and TOUCHLINE_HTTP_PORT`,
+    retryable: false,
+    blame: 'environment',
+    cause,
+  });
+}
+
+function tooManyWatchers(): TouchlineError {
+  return new TouchlineError({
+    code: 'web.unavailable',
+    message: 'no more browsers can watch at once (or the server is stopping): close some tabs',
+    retryable: true,
+    blame: 'environment',
+  });
+}
+
+async function closed(server: Server, clock: Clock): Promise<void> {
+  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const patience = new AbortController();
+  const cutOff = clock.sleep(closeMsMax, patience.signal).then(
+    () => server.closeAllConnections(),
+    () => undefined,
+  );
+  await ended;
+  patience.abort();
+  await cutOff;
+}
