@@ -1,0 +1,96 @@
+import { momentId } from '../../core/ids.ts';
+import type { Moment } from '../../core/moment.ts';
+import type { Rules } from '../rules/rules.ts';
+import { clipRange } from './clip-range.ts';
+import type { Clue, Evidence } from './evidence.ts';
+import { keepIds } from './keep-ids.ts';
+import { fuse, reasonsOf, round, type WeighedClue } from './fuse.ts';
+import { lookBack, type Event } from './look-back.ts';
+import { cutTimes, nearClues, weightOf } from './near-clues.ts';
+import { candidatesOf, pickPeaks, type Candidate } from './peaks.ts';
+import { followScoreboard } from './score-changes.ts';
+import { scoreboardReads } from './scoreboard-reads.ts';
+import { contextMs } from './settled-until.ts';
+
+/**
+ * What is worth a clip in a window of evidence: ascending by peak, each with its reasons. Pure, and a function of the
+ * set of evidence alone: neither order nor repetition nor the steps in which it arrived change the result. A moment is
+ * given as soon as its clip can be cut; later evidence revises it under the same id.
+ */
+export function findMoments(evidence: Evidence, rules: Rules): Moment[] {
+  const clues = nearClues(evidence, rules);
+  const candidates = candidatesOf(clues, evidence, rules);
+  const events = lookBack(
+    {
+      peaks: pickPeaks(candidates, rules.refractoryMs),
+      candidates,
+      history: followScoreboard(scoreboardReads(evidence.spots, evidence.knownUntilMs), rules.score),
+    },
+    evidence,
+    rules,
+  );
+  const about = {
+    cutsMs: cutTimes(evidence),
+    roars: clues.filter((clue) => clue.kind === 'crowd'),
+    evidence,
+  };
+  // Where the window begins in mid-run, its first stretch is judged on too little: what was found there before stands.
+  const judgedFromMs = evidence.fromMs > 0 ? evidence.fromMs + contextMs(rules) : -Infinity;
+  const found = events
+    .filter((event) => event.score >= event.threshold && event.atMs >= judgedFromMs)
+    .flatMap((event) => {
+      const range = clipRange(event, about, rules);
+      return range ? [{ firstMs: event.firstMs, moment: momentOf(event, range, evidence, rules) }] : [];
+    });
+  const before = evidence.previous.filter((moment) => moment.peakMs < judgedFromMs);
+  const open = evidence.previous.filter((moment) => moment.peakMs >= judgedFromMs);
+  return [...before, ...keepIds(found, open, rules.refractoryMs)];
+}
+
+/** Stretches where looking at more frames may turn a suspicion into a moment. Ascending, apart from each other. */
+export function fineWindows(evidence: Evidence, rules: Rules): { fromMs: number; untilMs: number }[] {
+  const clues = nearClues(evidence, rules);
+  const windows: { fromMs: number; untilMs: number }[] = [];
+  for (const candidate of candidatesOf(clues, evidence, rules)) {
+    if (!isPromising(candidate, rules)) continue;
+    const fromMs = Math.max(0, evidence.fromMs, candidate.atMs - rules.fine.beforeMs);
+    const untilMs = Math.min(evidence.knownUntilMs, candidate.atMs + rules.fine.afterMs);
+    const last = windows.at(-1);
+    if (last && fromMs <= last.untilMs) last.untilMs = Math.max(last.untilMs, untilMs);
+    else windows.push({ fromMs, untilMs });
+  }
+  return windows;
+}
+
+function isPromising(candidate: Candidate, rules: Rules): boolean {
+  return candidate.score >= candidate.threshold * rules.fine.thresholdShare;
+}
+
+function momentOf(
+  event: Event,
+  range: { inMs: number; outMs: number },
+  evidence: Evidence,
+  rules: Rules,
+): Moment {
+  return {
+    id: momentId(evidence.channelId, evidence.runId, event.firstMs),
+    label: event.change?.step.label ?? labelOf(event.clues, rules),
+    peakMs: event.atMs,
+    ...range,
+    score: round(fuse(event.clues)),
+    reasons: reasonsOf(event.clues),
+  };
+}
+
+/** The name that the strongest clue with a name gives it. */
+function labelOf(clues: readonly WeighedClue[], rules: Rules): string {
+  const named = clues
+    .filter(({ clue }) => isNear(clue) && weightOf(clue.kind, rules).label !== undefined)
+    .toSorted((one, other) => other.weight - one.weight);
+  const strongest = named[0];
+  return (strongest && weightOf(strongest.clue.kind, rules).label) ?? rules.label;
+}
+
+function isNear(clue: Clue): boolean {
+  return clue.kind !== 'score' && clue.kind !== 'replay';
+}

@@ -1,0 +1,143 @@
+import { TouchlineError } from '../../core/errors.ts';
+import type { ClueWeight, Rules } from '../rules/rules.ts';
+import { crowdRoars, roarJudgedMs, seconds } from './crowd-roars.ts';
+import {
+  firstAtOrAfter,
+  gapEndBefore,
+  joinSeries,
+  joinSpots,
+  medianOf,
+  ramp,
+  signalNames,
+  spotLabels,
+  type Clue,
+  type Evidence,
+} from './evidence.ts';
+
+/** Clues that lie beside what they speak for: each is also a candidate for a peak. Ascending in time. */
+export function nearClues(evidence: Evidence, rules: Rules): Clue[] {
+  return [
+    ...crowdRoars(evidence, rules),
+    ...whistles(evidence),
+    ...cutBursts(evidence, rules),
+    ...motionBursts(evidence, rules),
+    ...modelSpots(evidence, rules),
+  ]
+    .filter((clue) => weightOf(clue.kind, rules).weight > 0 && clue.strength > 0)
+    .toSorted((one, other) => one.atMs - other.atMs || compareText(one.kind, other.kind));
+}
+
+/** What the rules say about a kind of clue. */
+export function weightOf(kind: string, rules: Rules): ClueWeight {
+  switch (kind) {
+    case 'crowd':
+      return rules.crowd;
+    case 'whistle':
+      return rules.whistle;
+    case 'cut-burst':
+      return rules.cutBurst;
+    case 'motion':
+      return rules.motion;
+    default: {
+      const weight = rules.spots[kind.replace(/^spot:/, '')];
+      if (weight) return weight;
+      throw new TouchlineError({
+        code: 'moments.unknown-clue',
+        message: `no rule weighs the clue "${kind}": it should not have been derived`,
+        retryable: false,
+        blame: 'touchline',
+      });
+    }
+  }
+}
+
+/** After a time t, evidence up to t + this decides all that near clues say about t. */
+export function horizonMs(rules: Rules): number {
+  const spots = Object.values(rules.spots).map((weight) => weight.afterMs);
+  return Math.max(
+    rules.crowd.afterMs + roarJudgedMs,
+    rules.whistle.afterMs,
+    rules.cutBurst.afterMs,
+    rules.motion.afterMs,
+    ...spots,
+  );
+}
+
+/** Times of the hard cuts, ascending. */
+export function cutTimes(evidence: Evidence): number[] {
+  return joinSpots(evidence.spots, spotLabels.cut, evidence.knownUntilMs).map((spot) => spot.atMs);
+}
+
+function whistles(evidence: Evidence): Clue[] {
+  return joinSpots(evidence.spots, spotLabels.whistle, evidence.knownUntilMs).map((spot) => ({
+    kind: 'whistle',
+    atMs: spot.atMs,
+    untilMs: spot.atMs + spot.durationMs,
+    strength: spot.confidence,
+    text: `A whistle blew${spot.durationMs > 0 ? ` for ${seconds(spot.durationMs)} s` : ''}.`,
+  }));
+}
+
+/** Dated at the cut that makes it a burst: what is known then does not change later. */
+function cutBursts(evidence: Evidence, rules: Rules): Clue[] {
+  const cuts = cutTimes(evidence);
+  const { countMin, withinMs } = rules.cutBurst;
+  const bursts: Clue[] = [];
+  for (let index = countMin - 1; index < cuts.length; index += 1) {
+    const atMs = cuts[index] ?? 0;
+    const spanMs = atMs - (cuts[index - countMin + 1] ?? -Infinity);
+    if (spanMs > withinMs) continue;
+    const burst = bursts.at(-1);
+    if (burst && atMs - burst.atMs <= withinMs) burst.untilMs = atMs;
+    else {
+      bursts.push({
+        kind: 'cut-burst',
+        atMs,
+        untilMs: atMs,
+        strength: ramp(spanMs, withinMs * 1.5, withinMs * 0.5),
+        text: `The picture changed ${countMin} times in ${seconds(spanMs)} s.`,
+      });
+    }
+  }
+  return bursts;
+}
+
+function motionBursts(evidence: Evidence, rules: Rules): Clue[] {
+  const { riseMin, riseFull } = rules.motion;
+  const motion = joinSeries(evidence.signals, signalNames.motion, evidence.knownUntilMs);
+  const bursts: Clue[] = [];
+  for (const [index, sample] of motion.entries()) {
+    const fromMs = Math.max(sample.atMs - rules.crowd.baselineMs, gapEndBefore(evidence.gaps, sample.atMs));
+    const before = motion.slice(firstAtOrAfter(motion, fromMs), index).map((one) => one.value);
+    if (before.length < 4) continue;
+    const quiet = medianOf(before);
+    if (quiet <= 0) continue;
+    const strength = ramp(sample.value / quiet, riseMin, riseFull);
+    const last = bursts.at(-1);
+    if (strength === 0 || (last && sample.atMs - last.atMs < rules.motion.afterMs)) continue;
+    bursts.push({
+      kind: 'motion',
+      atMs: sample.atMs,
+      untilMs: sample.atMs,
+      strength,
+      text: `The picture moved ${(sample.value / quiet).toFixed(1)} times as much as before.`,
+    });
+  }
+  return bursts;
+}
+
+function modelSpots(evidence: Evidence, rules: Rules): Clue[] {
+  return Object.keys(rules.spots).flatMap((label) =>
+    joinSpots(evidence.spots, label, evidence.knownUntilMs).map((spot) => ({
+      kind: `spot:${label}`,
+      atMs: spot.atMs,
+      untilMs: spot.atMs + spot.durationMs,
+      strength: spot.confidence,
+      text: `The model ${spot.source} saw "${spot.label}" (${Math.round(spot.confidence * 100)} %).`,
+    })),
+  );
+}
+
+export function compareText(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}

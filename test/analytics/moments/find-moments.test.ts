@@ -1,0 +1,327 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { fineWindows, findMoments } from '../../../analytics/moments/find-moments.ts';
+import { contextMs, settledUntilMs } from '../../../analytics/moments/settled-until.ts';
+import type { Moment } from '../../../core/moment.ts';
+import { evidenceOf, resultsOf, segmentMs, shown, soccer, spotOf, type Result, type Scene } from './scene.ts';
+
+const goal: Scene = {
+  durationMs: 120_000,
+  roars: [{ fromMs: 40_000, untilMs: 47_000 }],
+  cutsMs: [12_000, 29_500, 44_000, 45_500, 47_000],
+  scores: [
+    { fromMs: 0, home: 0, away: 0 },
+    { fromMs: 66_000, home: 1, away: 0 },
+  ],
+};
+
+function inMsOf(cutsMs: number[]): number | undefined {
+  return findMoments(evidenceOf(resultsOf({ ...goal, cutsMs })), soccer)[0]?.inMs;
+}
+
+function outMsOf(untilMs: number, cutsMs: number[] = []): number | undefined {
+  const scene = { ...goal, roars: [{ fromMs: 40_000, untilMs }], cutsMs };
+  return findMoments(evidenceOf(resultsOf(scene)), soccer)[0]?.outMs;
+}
+
+function countOf(roar: { riseDb?: number; crestDb?: number; untilMs?: number }): number {
+  const roars = [{ fromMs: 40_000, untilMs: roar.untilMs ?? 46_000, ...roar }];
+  return findMoments(evidenceOf(resultsOf({ durationMs: 90_000, hasBug: false, roars })), soccer).length;
+}
+
+describe('findMoments', () => {
+  it('finds a goal where the crowd rose and names it by the score that changed 26 s later', () => {
+    const [moment, ...others] = findMoments(evidenceOf(resultsOf(goal)), soccer);
+    expect(others).toEqual([]);
+    expect(moment).toMatchObject({ label: 'goal', peakMs: 40_000, inMs: 29_500 });
+    expect(moment?.score).toBeGreaterThan(0.95);
+    expect(moment?.reasons.map((reason) => reason.signal)).toEqual(['score', 'crowd', 'cut-burst']);
+    expect(moment?.reasons[0]?.text).toBe(
+      'The score changed from 0 to 1 at 06:06 on the clock, 26 s after this (INT 1-0 NAP).',
+    );
+    expect(moment?.reasons[1]?.text).toMatch(/^The crowd rose by \d+ dB and stayed up for 7\.0 s\.$/);
+  });
+
+  it('opens at a cut 8 to 15 s before the peak, else 10 s before it', () => {
+    expect(inMsOf([25_000])).toBe(25_000);
+    expect(inMsOf([24_999])).toBe(30_000);
+    expect(inMsOf([32_000])).toBe(32_000);
+    expect(inMsOf([32_001])).toBe(30_000);
+    expect(inMsOf([26_000, 31_000])).toBe(31_000);
+  });
+
+  it('closes when the crowd has calmed down, at the cut just before that', () => {
+    expect(outMsOf(42_000)).toBe(46_000);
+    expect(outMsOf(47_000)).toBe(48_500);
+    expect(outMsOf(47_000, [46_500])).toBe(46_500);
+    expect(outMsOf(47_000, [46_499])).toBe(48_500);
+    // The level of quiet follows a din that does not end.
+    expect(outMsOf(80_000)).toBe(48_500);
+  });
+
+  it('makes a goal of a score that changed in silence, 20 s before the change', () => {
+    const [moment] = findMoments(evidenceOf(resultsOf({ ...goal, roars: [], cutsMs: [] })), soccer);
+    expect(moment).toMatchObject({ label: 'goal', peakMs: 46_000 });
+  });
+
+  it('takes the score change to the strongest peak since the change before it, never further back', () => {
+    const scene: Scene = {
+      durationMs: 160_000,
+      roars: [
+        { fromMs: 40_000, untilMs: 47_000 },
+        { fromMs: 80_000, untilMs: 84_000, riseDb: 7 },
+      ],
+      scores: [
+        { fromMs: 0, home: 0, away: 0 },
+        { fromMs: 60_000, home: 1, away: 0 },
+        { fromMs: 98_000, home: 2, away: 0 },
+      ],
+    };
+    const moments = findMoments(evidenceOf(resultsOf(scene)), soccer);
+    expect(moments.map((moment) => [moment.peakMs, moment.label])).toEqual([
+      [40_000, 'goal'],
+      [80_000, 'goal'],
+    ]);
+  });
+
+  it('hears a roar, and neither a commentator nor a bang nor a murmur', () => {
+    expect(countOf({})).toBe(1);
+    expect(countOf({ crestDb: 5.1, riseDb: 8.4 })).toBe(0);
+    expect(countOf({ riseDb: 3 })).toBe(0);
+    expect(countOf({ untilMs: 41_000 })).toBe(0);
+  });
+
+  it('finds the goal with less sureness when the sound or the bug is missing, and is never silent', () => {
+    const whole = findMoments(evidenceOf(resultsOf(goal)), soccer)[0];
+    const mute = findMoments(evidenceOf(resultsOf({ ...goal, hasSound: false })), soccer)[0];
+    const bugless = findMoments(evidenceOf(resultsOf({ ...goal, hasBug: false })), soccer)[0];
+    expect(mute?.label).toBe('goal');
+    expect(bugless?.peakMs).toBe(40_000);
+    expect(mute?.score).toBeLessThan(whole?.score ?? 0);
+    expect(bugless?.score).toBeLessThan(whole?.score ?? 0);
+  });
+
+  it('judges by cuts and a whistle alone where there is neither sound level nor bug', () => {
+    const scene: Scene = {
+      durationMs: 60_000,
+      hasSound: false,
+      hasBug: false,
+      cutsMs: [30_000, 31_500, 33_000],
+      whistlesMs: [31_000],
+    };
+    expect(findMoments(evidenceOf(resultsOf(scene)), soccer)).toHaveLength(1);
+    expect(findMoments(evidenceOf(resultsOf({ ...scene, hasSound: true })), soccer)).toHaveLength(0);
+  });
+
+  it('takes a bug that goes away for a replay as a sign for the moment before it', () => {
+    const scene: Scene = {
+      ...goal,
+      scores: [],
+      bugAway: [{ fromMs: 54_000, untilMs: 66_000 }],
+    };
+    const [moment] = findMoments(evidenceOf(resultsOf(scene)), soccer);
+    expect(moment?.label).toBe('crowd-roar');
+    expect(moment?.reasons.map((reason) => reason.signal)).toContain('replay');
+  });
+
+  it('lets a model speak by the label of its spots', () => {
+    const scene: Scene = {
+      durationMs: 60_000,
+      hasBug: false,
+      spots: [{ ...spotOf('Red card', 30_000, 0.9), source: 'e2e-spot' }],
+    };
+    const [moment] = findMoments(evidenceOf(resultsOf(scene)), soccer);
+    expect(moment).toMatchObject({ label: 'red-card', peakMs: 30_000 });
+    expect(moment?.reasons[0]?.text).toBe('The model e2e-spot saw "Red card" (90 %).');
+  });
+
+  it('says how much of the score each reason carries', () => {
+    const [moment] = findMoments(evidenceOf(resultsOf({ ...goal, hasBug: false, cutsMs: [] })), soccer);
+    expect(moment?.reasons).toHaveLength(1);
+    expect(moment?.reasons[0]?.contribution).toBe(1);
+  });
+
+  it('keeps a moment that was shown, also when the evidence for it is out of the window', () => {
+    const all = resultsOf(goal);
+    const before = findMoments(evidenceOf(all), soccer);
+    const later = all.filter((result) => result.fromMs >= 60_000);
+    const after = findMoments(evidenceOf(later, { fromMs: 60_000, previous: before }), soccer);
+    expect(after).toEqual(before);
+  });
+});
+
+describe('fineWindows', () => {
+  it('asks for more frames around what is nearly or truly a moment, and nowhere else', () => {
+    expect(fineWindows(evidenceOf(resultsOf(goal)), soccer)).toEqual([{ fromMs: 34_000, untilMs: 55_000 }]);
+    const quiet = resultsOf({ durationMs: 60_000, whistlesMs: [20_000] });
+    expect(fineWindows(evidenceOf(quiet), soccer)).toEqual([]);
+  });
+});
+
+const times = (count: number) =>
+  fc.array(
+    fc.integer({ min: 0, max: 1150 }).map((at) => at * 100),
+    { maxLength: count },
+  );
+const scenes: fc.Arbitrary<Scene> = fc.record({
+  durationMs: fc.constant(120_000),
+  roars: fc.array(
+    fc
+      .tuple(
+        fc.integer({ min: 5, max: 110 }),
+        fc.integer({ min: 1, max: 15 }),
+        fc.integer({ min: 2, max: 14 }),
+        fc.constantFrom(1, 2, 3, 5),
+      )
+      .map(([from, length, riseDb, crestDb]) => ({
+        fromMs: from * 1000,
+        untilMs: (from + length) * 1000,
+        riseDb,
+        crestDb,
+      })),
+    { maxLength: 4 },
+  ),
+  whistlesMs: times(5),
+  cutsMs: times(15),
+  scores: fc
+    .array(fc.integer({ min: 5, max: 55 }), { maxLength: 3 })
+    .map((at) => [
+      { fromMs: 0, home: 0, away: 0 },
+      ...at
+        .toSorted((one, other) => one - other)
+        .map((it, index) => ({ fromMs: it * 2000, home: index + 1, away: 0 })),
+    ]),
+  bugAway: fc
+    .array(fc.tuple(fc.integer({ min: 5, max: 55 }), fc.integer({ min: 1, max: 10 })), { maxLength: 2 })
+    .map((list) => list.map(([from, length]) => ({ fromMs: from * 2000, untilMs: (from + length) * 2000 }))),
+});
+
+/** Live: results come one by one, each call sees what is known so far and what was said before. */
+function live(results: readonly Result[], onStep?: (moments: Moment[], settledMs: number) => void): Moment[] {
+  let previous: Moment[] = [];
+  for (const [index] of results.entries()) {
+    const known = results.slice(0, index + 1);
+    const evidence = evidenceOf(known, { previous, isComplete: index === results.length - 1 });
+    previous = findMoments(evidence, soccer);
+    onStep?.(previous, settledUntilMs(evidence, soccer));
+  }
+  return previous;
+}
+
+describe('findMoments, whatever happens', () => {
+  it('does not care about order and repetition of the evidence', () => {
+    fc.assert(
+      fc.property(scenes, fc.integer(), (scene, seed) => {
+        const evidence = evidenceOf(resultsOf(scene));
+        const mixed = {
+          ...evidence,
+          signals: shuffled([...evidence.signals, ...evidence.signals.slice(0, 9)], seed),
+          spots: shuffled([...evidence.spots, ...evidence.spots.slice(3, 30)], seed + 1),
+        };
+        expect(findMoments(mixed, soccer)).toEqual(findMoments(evidence, soccer));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('gives the same moments live as from the file', () => {
+    fc.assert(
+      fc.property(scenes, (scene) => {
+        const results = resultsOf(scene);
+        expect(shown(live(results))).toEqual(shown(findMoments(evidenceOf(results), soccer)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('gives them the same ids, live as from the file', () => {
+    fc.assert(
+      fc.property(scenes, (scene) => {
+        const results = resultsOf(scene);
+        expect(live(results).map((moment) => moment.id)).toEqual(
+          findMoments(evidenceOf(results), soccer).map((moment) => moment.id),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('never takes a moment back, and neither adds nor changes any in what is settled', () => {
+    fc.assert(
+      fc.property(scenes, (scene) => {
+        let shownIds: string[] = [];
+        let settledBefore = { untilMs: 0, moments: [] as Moment[] };
+        live(resultsOf({ ...scene, durationMs: 240_000 }), (moments, settledMs) => {
+          const ids = moments.map((moment) => moment.id);
+          expect(shownIds.filter((id) => !ids.includes(id))).toEqual([]);
+          expect(moments.filter((moment) => moment.inMs < settledBefore.untilMs)).toEqual(
+            settledBefore.moments,
+          );
+          shownIds = ids;
+          settledBefore = {
+            untilMs: settledMs,
+            moments: moments.filter((moment) => moment.inMs < settledMs),
+          };
+        });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('finds the same when all that lies a context before the settled part is forgotten', () => {
+    fc.assert(
+      fc.property(scenes, (scene) => {
+        const results = resultsOf(stretched(scene, 3));
+        let previous: Moment[] = [];
+        let fromMs = 0;
+        for (const [index, result] of results.entries()) {
+          const evidence = evidenceOf(
+            results.slice(0, index + 1).filter((one) => one.untilMs > fromMs),
+            { previous, fromMs, isComplete: index === results.length - 1 },
+          );
+          previous = findMoments(evidence, soccer);
+          const neededMs = settledUntilMs(evidence, soccer) - contextMs(soccer);
+          if (neededMs > fromMs && neededMs < result.untilMs) fromMs = Math.max(0, neededMs);
+        }
+        expect(fromMs).toBeGreaterThan(0);
+        expect(shown(previous)).toEqual(shown(findMoments(evidenceOf(results), soccer)));
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
+/** The same happenings, further apart. */
+function stretched(scene: Scene, factor: number): Scene {
+  return {
+    ...scene,
+    durationMs: scene.durationMs * factor,
+    roars: (scene.roars ?? []).map((roar) => ({
+      ...roar,
+      fromMs: roar.fromMs * factor,
+      untilMs: roar.fromMs * factor + roar.untilMs - roar.fromMs,
+    })),
+    cutsMs: (scene.cutsMs ?? []).map((at) => at * factor),
+    whistlesMs: (scene.whistlesMs ?? []).map((at) => at * factor),
+    scores: (scene.scores ?? []).map((score) => ({ ...score, fromMs: score.fromMs * factor })),
+  };
+}
+
+describe('settledUntilMs', () => {
+  it('trails by the longest look-back, and not at all once the run has ended', () => {
+    const evidence = evidenceOf(resultsOf({ durationMs: 200_000 }));
+    expect(settledUntilMs(evidence, soccer)).toBe(200_000);
+    const trailing = 200_000 - settledUntilMs({ ...evidence, isComplete: false }, soccer);
+    expect(trailing).toBe(115_000);
+    expect(trailing % segmentMs).toBeGreaterThan(0);
+  });
+});
+
+function shuffled<T>(items: readonly T[], seed: number): T[] {
+  return items
+    .map((item, index) => ({ item, order: Math.sin((seed % 1000) + index * 7.13) * 1e4 }))
+    .map(({ item, order }) => ({ item, order: order - Math.floor(order) }))
+    .toSorted((one, other) => one.order - other.order)
+    .map(({ item }) => item);
+}
