@@ -83,14 +83,13 @@ export const modelManifest = z.strictObject({
   signals: z
     .record(z.string(), z.strictObject({ event: z.string().min(1), weight: zeroToOne.default(1) }))
     .default({}),
-  /** Run at load with every input value `fill` (bytes for pictures): what has to come out, first values of an output. */
+  /** Run at load on noise (see `loaded-model.ts`): which values have to come out, by their place in the output. */
   selftest: z
     .strictObject({
-      fill: z.number(),
-      /** For free dimensions. */
+      /** Sizes of the free dimensions, 1 for those not named. */
       dims: z.record(z.string(), z.int().positive()).default({}),
       output: z.string(),
-      expect: z.array(z.number()).min(1).max(64),
+      expect: z.record(z.string().regex(/^\d+$/), z.number()),
       tolerance: z.number().positive().default(0.01),
     })
     .optional(),

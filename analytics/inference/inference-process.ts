@@ -1,0 +1,187 @@
+import { TouchlineError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import { siblingModule, startModule, type ModuleChild, type ProcessExit } from '../../core/process.ts';
+import type { InferenceReply, InferenceRequest } from './inference-messages.ts';
+import type { Inference, InferenceCall, Tensor } from './inference.ts';
+import type { ModelPack } from './model-manifest.ts';
+
+/**
+ * The heaviest call of the pack takes 0.2 s alone; 20 s is that on a machine which is ten times overbooked, with a
+ * model to load first. What takes longer hangs (https://github.com/microsoft/onnxruntime/issues/21418).
+ */
+const callWallMsDefault = 20_000;
+/** onnxruntime-node was seen to leak; see docs/benchmarks.md for what a call costs. A new child costs about 0.4 s. */
+const callCountMaxDefault = 20_000;
+
+export interface InferenceOptions {
+  log: Log;
+  callWallMsMax?: number;
+  /** A child that has served so many calls is replaced. */
+  callCountMax?: number;
+}
+
+/** Starts the inference child at the first call, replaces it when it dies, hangs or has grown old. */
+export function createInference(options: InferenceOptions): Inference & { childPid(): number | undefined } {
+  return new InferenceProcess(options);
+}
+
+interface Waiting {
+  model: ModelPack;
+  call: InferenceCall;
+  signal: AbortSignal | undefined;
+  resolve(outputs: Record<string, Tensor>): void;
+  reject(error: TouchlineError): void;
+}
+
+interface Child {
+  process: ModuleChild;
+  loaded: Set<string>;
+  callCount: number;
+  /** Set while a call is in hand: the reply, or how the child ended without one. */
+  onAnswer: ((answer: InferenceReply | ProcessExit) => void) | undefined;
+}
+
+/**
+ * Modes: idle (no call in hand), serving (one call in hand: `#inHand` is set), closed (nothing is accepted any more).
+ * idle -> serving when a call comes; serving -> idle when the last one was answered; any -> closed by `close`.
+ */
+class InferenceProcess implements Inference {
+  readonly #log: Log;
+  readonly #callWallMsMax: number;
+  readonly #callCountMax: number;
+  readonly #waiting: Waiting[] = [];
+  #child: Child | undefined;
+  #serving: Promise<void> | undefined;
+  #callId = 0;
+  #isClosed = false;
+
+  constructor(options: InferenceOptions) {
+    this.#log = options.log.child({ part: 'inference' });
+    this.#callWallMsMax = options.callWallMsMax ?? callWallMsDefault;
+    this.#callCountMax = options.callCountMax ?? callCountMaxDefault;
+  }
+
+  async run(model: ModelPack, call: InferenceCall, signal?: AbortSignal): Promise<Record<string, Tensor>> {
+    if (this.#isClosed) throw calledOff('inference has been closed');
+    return await new Promise((resolve, reject) => {
+      this.#waiting.push({ model, call, signal, resolve, reject });
+      this.#serving ??= this.#serve();
+    });
+  }
+
+  /** For tests and for the doctor. */
+  childPid(): number | undefined {
+    return this.#child?.process.pid;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const one of this.#waiting.splice(0)) one.reject(calledOff('inference was closed before this call'));
+    await this.#endChild();
+    await this.#serving;
+  }
+
+  async #serve(): Promise<void> {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      if (next.signal?.aborted) {
+        next.reject(calledOff(`running ${next.model.manifest.id} was called off`));
+        continue;
+      }
+      try {
+        next.resolve(await this.#ask(next.model, next.call));
+      } catch (thrown) {
+        next.reject(thrown as TouchlineError);
+      }
+      if ((this.#child?.callCount ?? 0) >= this.#callCountMax) await this.#endChild();
+    }
+    this.#serving = undefined;
+  }
+
+  async #ask(model: ModelPack, call: InferenceCall): Promise<Record<string, Tensor>> {
+    const child = (this.#child ??= await this.#startChild());
+    const modelKey = `${model.manifest.id}@${model.manifest.sha256}`;
+    const isLoaded = child.loaded.has(modelKey);
+    const callId = (this.#callId += 1);
+    child.callCount += 1;
+    const reply = await this.#exchange(child, {
+      callId,
+      modelKey,
+      load: isLoaded ? undefined : model,
+      call,
+    });
+    if (reply.ok || reply.isLoaded) child.loaded.add(modelKey);
+    if (reply.ok) return reply.outputs;
+    throw new TouchlineError(reply.error);
+  }
+
+  /** One request and its answer, or the end of the child, or the wall limit, whichever is first. */
+  async #exchange(child: Child, request: InferenceRequest): Promise<InferenceReply> {
+    const what = `running ${request.modelKey.split('@')[0]}`;
+    let isTooLate = false;
+    const timer = setTimeout(() => {
+      isTooLate = true;
+      child.process.kill();
+    }, this.#callWallMsMax);
+    try {
+      const answer = new Promise<InferenceReply | ProcessExit>((resolve) => {
+        child.onAnswer = resolve;
+      });
+      child.process.send(request);
+      const reply = await answer;
+      if ('callId' in reply) return reply;
+      if (this.#isClosed) throw calledOff(`inference was closed while ${what}`);
+      throw isTooLate ? tooLate(what, this.#callWallMsMax) : crashed(what, reply);
+    } finally {
+      clearTimeout(timer);
+      child.onAnswer = undefined;
+    }
+  }
+
+  async #startChild(): Promise<Child> {
+    const process = await startModule({
+      url: siblingModule(import.meta.url, 'inference-child'),
+      // The environment holds credentials; a model needs none of it.
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+      stderr: 'keep',
+    });
+    this.#log.debug('inference child started', { pid: process.pid });
+    const child: Child = { process, loaded: new Set(), callCount: 0, onAnswer: undefined };
+    process.onMessage((message) => child.onAnswer?.(message as InferenceReply));
+    void process.exit.then((exit) => {
+      if (this.#child === child) this.#child = undefined;
+      child.onAnswer?.(exit);
+    });
+    return child;
+  }
+
+  async #endChild(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child) return;
+    child.process.kill();
+    await child.process.exit;
+  }
+}
+
+function calledOff(message: string): TouchlineError {
+  return new TouchlineError({ code: 'aborted', message, retryable: true, blame: 'touchline' });
+}
+
+function tooLate(what: string, wallMs: number): TouchlineError {
+  return new TouchlineError({
+    code: 'inference.wall-limit',
+    message: `the inference process was ended after ${wallMs} ms while ${what}: the limit for one call`,
+    retryable: true,
+    blame: 'environment',
+  });
+}
+
+function crashed(what: string, exit: ProcessExit): TouchlineError {
+  const how = exit.exitCode === null ? `by ${exit.signal}` : `with exit code ${exit.exitCode}`;
+  return new TouchlineError({
+    code: 'inference.crashed',
+    message: `the inference process ended ${how} while ${what} (last line: "${exit.stderrTail.at(-1) ?? 'it said nothing'}")`,
+    retryable: true,
+    blame: 'environment',
+  });
+}
