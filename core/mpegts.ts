@@ -19,8 +19,9 @@ export interface TransportStream {
 
 const packetBytes = 188;
 const syncByte = 0x47;
-const h264StreamType = 0x1b;
-const adtsStreamType = 0x0f;
+export const h264StreamType = 0x1b;
+export const adtsStreamType = 0x0f;
+type TrackKind = 'video' | 'audio';
 
 /**
  * Takes a single-programme MPEG transport stream apart (ISO/IEC 13818-1): H.264 pictures and ADTS AAC in decode order.
@@ -29,60 +30,111 @@ const adtsStreamType = 0x0f;
  * @param nearPts90k any time within 13 hours of the content: PTS are unwrapped towards it
  */
 export function readTransportStream(bytes: Uint8Array, nearPts90k = 0): TransportStream {
-  const problems = new Set<string>();
-  const tracks = new Map<number, { kind: 'video' | 'audio'; pieces: Uint8Array[]; counter: number }>();
-  const found: TransportStream = { video: [], audio: [], problems: [] };
-  let pmtPid = -1;
+  const found: Omit<TransportStream, 'problems'> = { video: [], audio: [] };
+  const reader = new TransportStreamReader({ nearPts90k, onUnit: (kind, unit) => found[kind].push(unit) });
+  reader.push(bytes);
+  return { ...found, problems: reader.end() };
+}
 
-  if (bytes.length % packetBytes !== 0) problems.add('its length is not a whole number of 188-byte packets');
-  for (let at = 0; at + packetBytes <= bytes.length; at += packetBytes) {
+/** As `readTransportStream`, for a stream that comes in pieces of any size. Keeps references to the pieces, not copies. */
+export class TransportStreamReader {
+  /** stream_type of each elementary stream, in the order of the programme map; undefined until one was read. */
+  streamTypes: readonly number[] | undefined;
+  readonly #onUnit: (kind: TrackKind, unit: AccessUnit) => void;
+  readonly #tracks = new Map<number, { kind: TrackKind; pieces: Uint8Array[]; counter: number }>();
+  readonly #problems = new Set<string>();
+  #nearPts90k: number;
+  #pmtPid = -1;
+  #carried: Uint8Array = new Uint8Array(0);
+  #position = 0;
+  #isLost = false;
+
+  constructor(options: { nearPts90k?: number; onUnit: (kind: TrackKind, unit: AccessUnit) => void }) {
+    this.#nearPts90k = options.nearPts90k ?? 0;
+    this.#onUnit = options.onUnit;
+  }
+
+  push(bytes: Uint8Array): void {
+    let at = 0;
+    if (this.#carried.length > 0) {
+      const missing = Math.min(packetBytes - this.#carried.length, bytes.length);
+      const joined = new Uint8Array(this.#carried.length + missing);
+      joined.set(this.#carried);
+      joined.set(bytes.subarray(0, missing), this.#carried.length);
+      this.#carried = joined;
+      if (joined.length < packetBytes) return;
+      this.#readPacket(joined, 0);
+      this.#carried = new Uint8Array(0);
+      at = missing;
+    }
+    for (; at + packetBytes <= bytes.length; at += packetBytes) this.#readPacket(bytes, at);
+    this.#carried = bytes.slice(at);
+  }
+
+  /** Gives out what is still open. @returns what was wrong with the bytes, in words */
+  end(): string[] {
+    if (this.#carried.length > 0) this.#problems.add('its length is not a whole number of 188-byte packets');
+    for (const track of this.#tracks.values()) this.#closeUnit(track.kind, track.pieces);
+    if (this.#tracks.size === 0) this.#problems.add('no programme in it');
+    return [...this.#problems];
+  }
+
+  #readPacket(bytes: Uint8Array, at: number): void {
+    const position = this.#position;
+    this.#position += packetBytes;
+    if (this.#isLost) return;
     if (bytes[at] !== syncByte) {
-      problems.add(`no sync byte at ${at}`);
-      break;
+      this.#isLost = true;
+      this.#problems.add(`no sync byte at ${position}`);
+      return;
     }
     const pid = ((byte(bytes, at + 1) & 0x1f) << 8) | byte(bytes, at + 2);
     const startsUnit = (byte(bytes, at + 1) & 0x40) !== 0;
     const control = (byte(bytes, at + 3) >> 4) & 3;
-    if ((control & 1) === 0) continue; // adaptation field only
-    const payloadAt = (control & 2) === 0 ? at + 4 : at + 5 + byte(bytes, at + 4);
-    if (payloadAt > at + packetBytes) {
-      problems.add(`adaptation field too long at ${at}`);
-      continue;
+    if ((control & 1) === 0) return; // adaptation field only
+    const fieldBytes = (control & 2) === 0 ? 0 : 1 + byte(bytes, at + 4);
+    if (4 + fieldBytes > packetBytes) {
+      this.#problems.add(`adaptation field too long at ${position}`);
+      return;
     }
-    const payload = bytes.subarray(payloadAt, at + packetBytes);
+    const payload = bytes.subarray(at + 4 + fieldBytes, at + packetBytes);
     if (pid === 0) {
-      pmtPid = startsUnit ? programMapPid(payload) : pmtPid;
-    } else if (pid === pmtPid) {
-      if (startsUnit)
-        for (const [trackPid, kind] of programTracks(payload)) {
-          if (!tracks.has(trackPid)) tracks.set(trackPid, { kind, pieces: [], counter: -1 });
-        }
+      if (startsUnit) this.#pmtPid = programMapPid(payload);
+    } else if (pid === this.#pmtPid) {
+      if (startsUnit) this.#readProgramMap(payload);
     } else {
-      const track = tracks.get(pid);
-      if (!track) continue;
+      const track = this.#tracks.get(pid);
+      if (!track) return;
       const counter = byte(bytes, at + 3) & 15;
-      if (track.counter >= 0 && counter !== ((track.counter + 1) & 15))
-        problems.add(`packets missing in the ${track.kind}`);
+      const isDiscontinuity = fieldBytes > 1 && (byte(bytes, at + 5) & 0x80) !== 0; // §2.4.3.5
+      if (track.counter >= 0 && counter !== ((track.counter + 1) & 15) && !isDiscontinuity)
+        this.#problems.add(`packets missing in the ${track.kind}`);
       track.counter = counter;
       if (startsUnit) {
-        closeUnit(track.kind, track.pieces);
+        this.#closeUnit(track.kind, track.pieces);
         track.pieces = [payload];
       } else if (track.pieces.length > 0) track.pieces.push(payload);
     }
   }
-  for (const track of tracks.values()) closeUnit(track.kind, track.pieces);
-  if (tracks.size === 0) problems.add('no programme in it');
-  found.problems = [...problems];
-  return found;
 
-  function closeUnit(kind: 'video' | 'audio', pieces: readonly Uint8Array[]): void {
+  #readProgramMap(payload: Uint8Array): void {
+    const streams = programStreams(payload);
+    this.streamTypes = streams.map((stream) => stream.type);
+    for (const { pid, type } of streams) {
+      const kind = type === h264StreamType ? 'video' : type === adtsStreamType ? 'audio' : undefined;
+      if (kind && !this.#tracks.has(pid)) this.#tracks.set(pid, { kind, pieces: [], counter: -1 });
+    }
+  }
+
+  #closeUnit(kind: TrackKind, pieces: readonly Uint8Array[]): void {
     if (pieces.length === 0) return;
-    const unit = parsePes(pieces, nearPts90k);
+    const unit = parsePes(pieces, this.#nearPts90k);
     if (!unit) {
-      problems.add(`a ${kind} packet without a time`);
+      this.#problems.add(`a ${kind} packet without a time`);
       return;
     }
-    found[kind].push({ ...unit, isKeyframe: kind === 'audio' || holdsIdr(unit.data) });
+    this.#nearPts90k = unit.pts90k; // A stream longer than 13 hours carries its own reference along.
+    this.#onUnit(kind, { ...unit, isKeyframe: kind === 'audio' || holdsIdr(unit.data) });
   }
 }
 
@@ -161,20 +213,20 @@ function programMapPid(payload: Uint8Array): number {
   return ((byte(payload, table + 10) & 0x1f) << 8) | byte(payload, table + 11);
 }
 
-function programTracks(payload: Uint8Array): [number, 'video' | 'audio'][] {
+function programStreams(payload: Uint8Array): { pid: number; type: number }[] {
   const table = 1 + byte(payload, 0);
   const sectionBytes = ((byte(payload, table + 1) & 0x0f) << 8) | byte(payload, table + 2);
   const end = Math.min(payload.length, table + 3 + sectionBytes - 4);
-  const tracks: [number, 'video' | 'audio'][] = [];
+  const streams: { pid: number; type: number }[] = [];
   let at = table + 12 + (((byte(payload, table + 10) & 0x0f) << 8) | byte(payload, table + 11));
   while (at + 5 <= end) {
-    const type = byte(payload, at);
-    const pid = ((byte(payload, at + 1) & 0x1f) << 8) | byte(payload, at + 2);
-    if (type === h264StreamType) tracks.push([pid, 'video']);
-    if (type === adtsStreamType) tracks.push([pid, 'audio']);
+    streams.push({
+      type: byte(payload, at),
+      pid: ((byte(payload, at + 1) & 0x1f) << 8) | byte(payload, at + 2),
+    });
     at += 5 + (((byte(payload, at + 3) & 0x0f) << 8) | byte(payload, at + 4));
   }
-  return tracks;
+  return streams;
 }
 
 function byte(bytes: Uint8Array, at: number): number {

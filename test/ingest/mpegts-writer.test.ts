@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+
+import { ptsWrap90k } from '../../core/media-time.ts';
+import { forEachNal, readTransportStream } from '../../core/mpegts.ts';
+import { parseAudioSpecificConfig } from '../../ingest/aac.ts';
+import { parseAvcc, type VideoConfig } from '../../ingest/h264.ts';
+import type { MediaPacket } from '../../ingest/media-packet.ts';
+import { filePtsOffset90k, TransportStreamWriter } from '../../ingest/mpegts-writer.ts';
+import { asc48k, avcc640, decode, encoded, feed } from './made-media.ts';
+
+function split(packets: readonly MediaPacket[], from90k = -Infinity, to90k = Infinity) {
+  let videoConfig: VideoConfig = parseAvcc(avcc640);
+  let audioConfig = parseAudioSpecificConfig(asc48k);
+  for (const packet of packets) {
+    if (packet.kind === 'video-config') videoConfig = parseAvcc(packet.avcc);
+    if (packet.kind === 'audio-config') audioConfig = parseAudioSpecificConfig(packet.asc);
+  }
+  return {
+    videoConfig,
+    audioConfig,
+    pictures: packets
+      .filter((packet) => packet.kind === 'video')
+      .filter((packet) => packet.pts90k >= from90k && packet.pts90k < to90k)
+      .map((packet) => ({ ...packet, isIdr: packet.isKeyframe })),
+    sound: packets
+      .filter((packet) => packet.kind === 'audio')
+      .filter((packet) => packet.pts90k >= from90k && packet.pts90k < to90k),
+    isDiscontinuity: false,
+  };
+}
+
+describe('a written segment', () => {
+  it('gives back every time and every byte, in whole ticks', () => {
+    for (const hasBFrames of [false, true]) {
+      for (const pictureBytes of [1, 100, 150, 151, 152, 157, 158, 159, 176, 184, 185, 3000]) {
+        const packets = feed({ seconds: 1, hasBFrames, pictureBytes });
+        const wanted = split(packets);
+        const read = readTransportStream(new TransportStreamWriter().write(wanted));
+        expect(read.problems).toEqual([]);
+        expect(read.video.map(({ pts90k, dts90k }) => [pts90k, dts90k])).toEqual(
+          wanted.pictures.map(({ pts90k, dts90k }) => [pts90k + filePtsOffset90k, dts90k + filePtsOffset90k]),
+        );
+        expect(read.audio.map((unit) => unit.pts90k)).toEqual(
+          wanted.sound.map((frame) => frame.pts90k + filePtsOffset90k),
+        );
+        for (const [index, unit] of read.video.entries()) {
+          const nals: Buffer[] = [];
+          forEachNal(unit.data, (nal) => nals.push(Buffer.from(nal)));
+          expect(nals.at(-1)).toEqual(Buffer.from(wanted.pictures[index]?.data.subarray(4) ?? []));
+          expect(nals[0]).toEqual(Buffer.of(9, 0xf0));
+        }
+        expect(Buffer.from(read.audio[0]?.data.subarray(7) ?? [])).toEqual(
+          Buffer.from(wanted.sound[0]?.data ?? []),
+        );
+      }
+    }
+  });
+
+  it('begins with its tables and has the parameter sets before every IDR picture', () => {
+    const bytes = new TransportStreamWriter().write(split(feed({ seconds: 3, keyframeEveryS: 1 })));
+    expect([bytes[1], bytes[2], bytes[189], bytes[190]]).toEqual([0x40, 0, 0x50, 0]);
+    const types = readTransportStream(bytes).video.map((unit) => {
+      const found: number[] = [];
+      forEachNal(unit.data, (_nal, type) => found.push(type));
+      return found.join();
+    });
+    expect(types.filter((found) => found === '9,7,8,5')).toHaveLength(3);
+    expect(types.filter((found) => found === '9,1')).toHaveLength(72);
+  });
+
+  it('comes round after 26.5 hours', () => {
+    const from90k = ptsWrap90k - filePtsOffset90k - 45_000;
+    const bytes = new TransportStreamWriter().write(split(feed({ seconds: 1, from90k })));
+    const read = readTransportStream(bytes, ptsWrap90k);
+    expect(read.video.map((unit) => unit.pts90k)).toEqual(
+      Array.from({ length: 25 }, (_, index) => ptsWrap90k - 45_000 + index * 3600),
+    );
+    expect(readTransportStream(bytes, 0).video.at(-1)?.pts90k).toBe(24 * 3600 - 45_000);
+  });
+
+  it('follows on without a seam, and says where it does not', () => {
+    const writer = new TransportStreamWriter();
+    const packets = feed({ seconds: 4 });
+    const one = writer.write(split(packets, -Infinity, 180_000));
+    writer.write(split(packets, 180_000, 270_000));
+    const three = writer.write(split(packets, 270_000));
+    const afresh = writer.write({ ...split(packets, 270_000), isDiscontinuity: true });
+    expect(readTransportStream(Buffer.concat([one, three])).problems).not.toEqual([]);
+    expect(readTransportStream(Buffer.concat([one, afresh])).problems).toEqual([]);
+    const again = new TransportStreamWriter();
+    const joined = [-90_000, 90_000, 180_000, 270_000].map((from90k) =>
+      again.write(split(packets, from90k, from90k + (from90k < 0 ? 180_000 : 90_000))),
+    );
+    expect(readTransportStream(Buffer.concat(joined)).problems).toEqual([]);
+  });
+
+  it.each([0, 2])('decodes alone and joined, every picture, with %d B-frames', (bFrames) => {
+    const packets = encoded(
+      `-f lavfi -i testsrc2=s=320x180:r=25 -f lavfi -i sine=r=48000 -t 4 -c:v libx264 -preset veryfast -g 50 -bf ${bFrames} -c:a aac`,
+    );
+    const writer = new TransportStreamWriter();
+    const first = packets.find((packet) => packet.kind === 'video')?.pts90k ?? 0;
+    const segments = [
+      writer.write(split(packets, first, first + 180_000)),
+      writer.write(split(packets, first + 180_000)),
+    ];
+    for (const segment of segments) expect(decode(segment)).toEqual({ complaints: '', pictureCount: 50 });
+    expect(decode(Buffer.concat(segments))).toEqual({ complaints: '', pictureCount: 100 });
+  });
+});
