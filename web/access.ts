@@ -26,7 +26,7 @@ export class Access {
   readonly require: MiddlewareHandler = async (context, next) => {
     if (!this.isSignedIn(context)) {
       throw callerError(
-        'web.signed-out',
+        'auth.signed-out',
         'this needs the token: send "Authorization: Bearer <token>", or open the link that the server printed when it started',
       );
     }

@@ -45,22 +45,22 @@ const titles: Partial<Record<number, string>> = {
   503: 'Unavailable',
 };
 
-const statusByCode: Readonly<Record<string, ContentfulStatusCode>> = {
-  'web.signed-out': 401,
-  'web.forbidden': 403,
-  'web.too-large': 413,
-  'store.bad-key': 404,
-};
+/** By the end of the code, which is what the desk and the store promise; the first match decides. */
+const rules: readonly (readonly [RegExp, ContentfulStatusCode])[] = [
+  [/^auth\./, 401],
+  [/\.forbidden$/, 403],
+  [/\.not-found$|^store\.bad-key$/, 404],
+  [/\.(taken|conflict)$/, 409],
+  [/\.too-large$/, 413],
+  [/\.invalid$/, 400],
+  [/\.unavailable$|^store\.full$|^aborted$/, 503],
+];
 
 function statusOf(error: TouchlineError): ContentfulStatusCode {
-  const known = statusByCode[error.code];
-  if (known !== undefined) return known;
-  if (/\.(not-found|unknown|unknown-[a-z]+|no-such-[a-z]+)$/.test(error.code)) return 404;
-  if (/\.(conflict|exists|duplicate|name-taken|taken)$/.test(error.code)) return 409;
-  return byBlame(error.blame, error.code);
+  return rules.find(([pattern]) => pattern.test(error.code))?.[1] ?? byBlame(error.blame);
 }
 
-function byBlame(blame: Blame, code: string): ContentfulStatusCode {
+function byBlame(blame: Blame): ContentfulStatusCode {
   switch (blame) {
     case 'caller':
     case 'input':
@@ -68,7 +68,7 @@ function byBlame(blame: Blame, code: string): ContentfulStatusCode {
     case 'environment':
       return 503;
     case 'touchline':
-      return code === 'aborted' ? 503 : 500;
+      return 500;
     default:
       return unreachable(blame);
   }
@@ -77,5 +77,5 @@ function byBlame(blame: Blame, code: string): ContentfulStatusCode {
 function fromHttp(thrown: HTTPException): TouchlineError {
   if (thrown.status === 413)
     return callerError('web.too-large', 'the body is larger than this address takes');
-  return callerError('web.bad-request', thrown.message);
+  return callerError('web.invalid', thrown.message);
 }
