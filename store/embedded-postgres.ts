@@ -122,7 +122,7 @@ async function startServer(
   const { clock, log } = options;
   const startedAtMs = clock.monotonicMs();
   const binaries = await postgresBinaries({ copyTo: place.folder, user: place.user });
-  if (!(await isInitialised(place))) await initialise(place, binaries);
+  if (!(await isInitialised(place))) await initialise(place, binaries, options.settings?.['fsync'] !== 'off');
 
   const all = {
     ...settings,
@@ -180,7 +180,7 @@ async function isInitialised(place: PostgresPlace): Promise<boolean> {
 }
 
 /** In a folder beside it and then renamed, so that a half-made data folder is never taken for a whole one. */
-async function initialise(place: PostgresPlace, binaries: string): Promise<void> {
+async function initialise(place: PostgresPlace, binaries: string, isDurable: boolean): Promise<void> {
   const unfinished = `${place.dataFolder}.${process.pid}`;
   await rm(unfinished, { recursive: true, force: true });
   const initdb = await startChild({
@@ -193,6 +193,7 @@ async function initialise(place: PostgresPlace, binaries: string): Promise<void>
       '--encoding=UTF8',
       // Sorting by code point: the same on every machine, and an upgrade of the system's C library changes nothing.
       '--no-locale',
+      ...(isDurable ? [] : ['--no-sync']),
     ],
     wallMsMax: initdbMsMax,
     cwd: place.folder,
