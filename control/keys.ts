@@ -1,0 +1,113 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+import type { Kysely } from 'kysely';
+
+import type { Clock } from '../core/clock.ts';
+import { TouchlineError } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import { Secret } from '../core/secret.ts';
+import type { Tables } from '../store/schema.ts';
+import type { IssuedKey, KeyView } from './match-desk.ts';
+
+/** The old one and the new one while a contributor changes over. */
+const liveKeysMax = 2;
+/** `tl_<8 hex: its public id>_<32 hex: 128 random bits>`. */
+const keyPattern = /^tl_([0-9a-f]{8})_[0-9a-f]{32}$/;
+
+/** Publishing keys: given out once, kept as hashes, found by their public part, compared in constant time. */
+export class Keys {
+  readonly #db: Kysely<Tables>;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random }) {
+    this.#db = options.db;
+    this.#clock = options.clock;
+    this.#random = options.random;
+  }
+
+  /** @throws TouchlineError `key.taken` when the channel has two live keys already */
+  async issue(db: Kysely<Tables>, channelId: string): Promise<IssuedKey> {
+    // Two requests at once must not both find room for one more.
+    await db.selectFrom('channels').select('id').where('id', '=', channelId).forUpdate().execute();
+    const live = await this.list(channelId, db);
+    if (live.length >= liveKeysMax) {
+      throw new TouchlineError({
+        code: 'key.taken',
+        message: `the channel has ${live.length} keys already (${live.map(({ id }) => id).join(', ')}): revoke one first`,
+        retryable: false,
+        blame: 'caller',
+      });
+    }
+    const id = hex(this.#random.bytes(4));
+    const key = `tl_${id}_${hex(this.#random.bytes(16))}`;
+    const createdAtMs = this.#clock.nowMs();
+    await db
+      .insertInto('channel_keys')
+      .values({
+        id,
+        channel_id: channelId,
+        hash: digest(key),
+        created_at_ms: createdAtMs,
+        revoked_at_ms: null,
+      })
+      .execute();
+    return { id, createdAtMs, key: new Secret(key) };
+  }
+
+  async list(channelId: string, db: Kysely<Tables> = this.#db): Promise<KeyView[]> {
+    const rows = await db
+      .selectFrom('channel_keys')
+      .select(['id', 'created_at_ms'])
+      .where('channel_id', '=', channelId)
+      .where('revoked_at_ms', 'is', null)
+      .orderBy('created_at_ms')
+      .execute();
+    return rows.map((row) => ({ id: row.id, createdAtMs: row.created_at_ms }));
+  }
+
+  /** @throws TouchlineError `key.not-found` */
+  async revoke(channelId: string, keyId: string): Promise<void> {
+    const done = await this.#db
+      .updateTable('channel_keys')
+      .set({ revoked_at_ms: this.#clock.nowMs() })
+      .where('id', '=', keyId)
+      .where('channel_id', '=', channelId)
+      .where('revoked_at_ms', 'is', null)
+      .executeTakeFirst();
+    if (done.numUpdatedRows > 0n) return;
+    throw new TouchlineError({
+      code: 'key.not-found',
+      message: `the channel has no live key "${keyId}"`,
+      retryable: false,
+      blame: 'caller',
+    });
+  }
+
+  /** The channel that a key opens; undefined for every wrong one, after the same work. */
+  async authenticate(key: Secret): Promise<string | undefined> {
+    const text = key.reveal();
+    const id = keyPattern.exec(text)?.[1];
+    const row = await this.#db
+      .selectFrom('channel_keys')
+      .innerJoin('channels', 'channels.id', 'channel_keys.channel_id')
+      .select(['channel_keys.channel_id', 'channel_keys.hash'])
+      .where('channel_keys.id', '=', id ?? '')
+      .where('channel_keys.revoked_at_ms', 'is', null)
+      .where('channels.state', '<>', 'deleted')
+      .executeTakeFirst();
+    const isRight = timingSafeEqual(digest(text), row?.hash ?? noHash);
+    return isRight ? row?.channel_id : undefined;
+  }
+}
+
+/** No text is known to have it. */
+const noHash = Buffer.alloc(32);
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
