@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -61,14 +61,14 @@ export async function listenWeb(options: WebOptions): Promise<WebServer> {
   await hub.start();
   const stopping = new AbortController();
   const app = buildApp(options, hub, stopping.signal);
-  const { server, port } = await listen(app, options);
+  const listening = await listen(app, options);
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${host}:${listening.port}`,
     run: async (signal) => {
       await hub.run(signal);
       stopping.abort();
-      await closed(server, options.clock);
+      await closed(listening, options.clock);
     },
   };
 }
@@ -105,11 +105,24 @@ function buildApp(options: WebOptions, hub: EventHub, stopping: AbortSignal): Ho
   return app;
 }
 
-async function listen(app: Hono, options: WebOptions): Promise<{ server: Server; port: number }> {
+interface Listening {
+  server: Server;
+  port: number;
+  /** Answers that are not out yet. */
+  answering: Set<ServerResponse>;
+}
+
+async function listen(app: Hono, options: WebOptions): Promise<Listening> {
+  const answering = new Set<ServerResponse>();
   return await new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, ({ port }) =>
-      resolve({ server, port }),
+    const { host: hostname, port } = options;
+    const server = serve({ fetch: app.fetch, hostname, port, overrideGlobalObjects: false }, ({ port }) =>
+      resolve({ server, port, answering }),
     ) as Server;
+    server.on('request', (_request, response: ServerResponse) => {
+      answering.add(response);
+      response.once('close', () => answering.delete(response));
+    });
     // A request head or body that trickles in holds a connection no longer than this.
     server.headersTimeout = 10_000;
     server.requestTimeout = 30_000;
@@ -140,15 +153,17 @@ function tooManyWatchers(): TouchlineError {
   });
 }
 
-async function closed(server: Server, clock: Clock): Promise<void> {
-  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const patience = new AbortController();
-  const cutOff = clock.sleep(closeMsMax, patience.signal).then(
-    () => server.closeAllConnections(),
-    () => undefined,
-  );
+/** A connection that is kept alive turns idle only after its last answer, so idle ones are looked for until none is left. */
+/**
+ * Lets answers that are on their way arrive, then cuts every connection. `server.close` alone would wait for sockets
+ * that never asked anything, and browsers hold such in reserve.
+ */
+async function closed({ server, answering }: Listening, clock: Clock): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  const giveUpMs = clock.monotonicMs() + closeMsMax;
+  while (answering.size > 0 && clock.monotonicMs() < giveUpMs) await clock.sleep(10);
+  server.closeAllConnections();
   await ended;
-  patience.abort();
-  await cutOff;
 }
