@@ -1,0 +1,320 @@
+import type { Kysely, Selectable } from 'kysely';
+
+import type { Clock } from '../core/clock.ts';
+import { asTouchlineError, TouchlineError } from '../core/errors.ts';
+import { newId } from '../core/ids.ts';
+import type { Log } from '../core/log.ts';
+import type { Random } from '../core/random.ts';
+import type { ChannelDriver, ChannelHealth, ChannelState } from '../ingest/channel.ts';
+import type { Tables } from '../store/schema.ts';
+import { isOpenState, mayMove } from './channel-states.ts';
+import type { EventLog } from './event-log.ts';
+import type { Keys } from './keys.ts';
+import type { ChannelView, ChannelWish, FileWish, IssuedKey } from './match-desk.ts';
+
+interface ChannelDeskOptions {
+  db: Kysely<Tables>;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  events: EventLog;
+  keys: Keys;
+  driver: ChannelDriver;
+  ingestFile: IngestFile;
+  /** Refuses a sport that has no rules. */
+  checkSport: (sport: string) => void;
+}
+
+/** Takes a file as a run of the channel; resolves with the run's id once it has begun. */
+export type IngestFile = (file: {
+  channelId: string;
+  path: string;
+  segmentMs: number;
+  isRealtime: boolean;
+}) => Promise<{ runId: string }>;
+
+/** Long enough for a phone that changes from Wi-Fi to mobile; the same run goes on. */
+const resumeWindowMs = 30_000;
+const segmentMsDefault = 4000;
+const namePattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Channels and their life; the states stand in `channel-states.ts`. */
+export class ChannelDesk {
+  readonly #options: ChannelDeskOptions;
+  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #advice = new Map<string, string>();
+
+  constructor(options: ChannelDeskOptions) {
+    this.#options = options;
+  }
+
+  async create(wish: ChannelWish): Promise<{ channel: ChannelView; key: IssuedKey }> {
+    const { db, keys } = this.#options;
+    const { id, key } = await db.transaction().execute(async (db) => {
+      const id = await this.#insert(db, wish, true);
+      return { id, key: await keys.issue(db, id) };
+    });
+    await this.start(id);
+    return { channel: await this.get(id), key };
+  }
+
+  async list(): Promise<ChannelView[]> {
+    const { db } = this.#options;
+    const rows = await db
+      .selectFrom('channels')
+      .selectAll()
+      .where('state', '<>', 'deleted')
+      .orderBy('created_at_ms')
+      .execute();
+    return await Promise.all(rows.map((row) => this.#view(row)));
+  }
+
+  async get(idOrName: string): Promise<ChannelView> {
+    const row = await this.#find(idOrName);
+    if (!row) throw callerError('channel.not-found', `there is no channel "${idOrName}"`);
+    return await this.#view(row);
+  }
+
+  health(channelId: string): ChannelHealth | undefined {
+    return this.#options.driver.health(channelId);
+  }
+
+  async issueKey(channelId: string): Promise<IssuedKey> {
+    const { db, keys, events } = this.#options;
+    await this.get(channelId);
+    const issued = await db.transaction().execute(async (db) => {
+      const issued = await keys.issue(db, channelId);
+      await events.append(db, [
+        { kind: 'channel.changed', channelId, subjectId: issued.id, data: { what: 'key issued' } },
+      ]);
+      return issued;
+    });
+    events.tell();
+    return issued;
+  }
+
+  async revokeKey(channelId: string, keyId: string): Promise<void> {
+    const { db, keys, events } = this.#options;
+    await keys.revoke(channelId, keyId);
+    await events.append(db, [
+      { kind: 'channel.changed', channelId, subjectId: keyId, data: { what: 'key revoked' } },
+    ]);
+    events.tell();
+  }
+
+  async start(channelId: string): Promise<ChannelView> {
+    await this.#exclusive(channelId, async () => {
+      const channel = await this.get(channelId);
+      await this.#want(channelId, true);
+      if (isOpenState(channel.state)) return;
+      await this.#move(channelId, 'starting');
+      await this.#open(channel);
+    });
+    return await this.get(channelId);
+  }
+
+  async stop(channelId: string): Promise<ChannelView> {
+    await this.#exclusive(channelId, async () => {
+      const channel = await this.get(channelId);
+      await this.#want(channelId, false);
+      if (channel.state === 'idle') return;
+      await this.#move(channelId, 'stopping');
+      try {
+        await this.#options.driver.stop(channelId);
+        await this.#move(channelId, 'idle');
+      } catch (thrown) {
+        await this.#move(channelId, 'failed', asTouchlineError(thrown).message);
+        throw thrown;
+      }
+    });
+    return await this.get(channelId);
+  }
+
+  async delete(channelId: string): Promise<void> {
+    await this.stop(channelId);
+    await this.#exclusive(channelId, async () => {
+      await this.#move(channelId, 'deleted');
+    });
+  }
+
+  async ingestFile(wish: FileWish): Promise<{ channelId: string; runId: string }> {
+    const { db, ingestFile } = this.#options;
+    const known = await this.#find(wish.name);
+    const channelId = known?.id ?? (await this.#insert(db, { ...wish, segmentMs: segmentMsDefault }, false));
+    if (known && wish.sport !== undefined && wish.sport !== known.sport) {
+      throw callerError(
+        'channel.conflict',
+        `channel "${wish.name}" is ${known.sport}, not ${wish.sport}: use another name, or leave the sport out`,
+      );
+    }
+    const { runId } = await ingestFile({
+      channelId,
+      path: wish.path,
+      segmentMs: known?.segment_ms ?? segmentMsDefault,
+      isRealtime: wish.isRealtime ?? false,
+    });
+    return { channelId, runId };
+  }
+
+  /** After a restart: nothing is open any more, whatever the ledger says; what was wanted is opened again. */
+  async resume(): Promise<void> {
+    const { db, log } = this.#options;
+    const rows = await db.selectFrom('channels').selectAll().where('state', '<>', 'deleted').execute();
+    for (const row of rows) {
+      const state = row.is_wanted ? 'starting' : 'idle';
+      await db.updateTable('channels').set({ state, state_reason: null }).where('id', '=', row.id).execute();
+      if (!row.is_wanted) continue;
+      await this.#exclusive(row.id, async () => await this.#open(await this.#view({ ...row, state }))).catch(
+        (error: unknown) => log.error('a channel could not be opened again', { channelId: row.id, error }),
+      );
+    }
+  }
+
+  /** The driver's word on a feed. A change of state or advice is written down; the numbers are asked for with `health`. */
+  onHealth(health: ChannelHealth): void {
+    const { channelId, state } = health;
+    const { db, events, log } = this.#options;
+    const advice = `${state} ${health.advice.join(' ')}`;
+    if (this.#advice.get(channelId) === advice) return;
+    this.#advice.set(channelId, advice);
+    void this.#exclusive(channelId, async () => {
+      const row = await db
+        .selectFrom('channels')
+        .select('state')
+        .where('id', '=', channelId)
+        .executeTakeFirst();
+      // Starting, stopping and failing are ours to say; the driver tells what it sees in between.
+      const isSeen = ['waiting', 'live', 'degraded'].includes(state);
+      if (row && isSeen && row.state !== state && mayMove(row.state as ChannelState, state)) {
+        await this.#move(channelId, state, state === 'degraded' ? health.advice[0] : undefined);
+      }
+      const { bitrateBps, framesPerSecond } = health;
+      const data = { state, advice: health.advice, bitrateBps, framesPerSecond };
+      await events.append(db, [{ kind: 'channel.health', channelId, data }]);
+      events.tell();
+    }).catch((error: unknown) =>
+      log.warn('the health of a channel could not be written down', { channelId, error }),
+    );
+  }
+
+  async #open(channel: ChannelView): Promise<void> {
+    const { driver } = this.#options;
+    try {
+      await driver.start({ channelId: channel.id, segmentMs: channel.segmentMs, resumeWindowMs });
+      await this.#move(channel.id, 'waiting');
+    } catch (thrown) {
+      await this.#move(channel.id, 'failed', asTouchlineError(thrown).message);
+      throw thrown;
+    }
+  }
+
+  async #insert(db: Kysely<Tables>, wish: ChannelWish, isWanted: boolean): Promise<string> {
+    const { clock, random, checkSport } = this.#options;
+    if (!namePattern.test(wish.name)) {
+      throw callerError(
+        'channel.invalid',
+        `a channel's name is 1 to 63 lower-case letters, digits and inner dashes (got "${wish.name.slice(0, 80)}"): it goes into file names`,
+      );
+    }
+    const segmentMs = wish.segmentMs ?? segmentMsDefault;
+    if (!Number.isInteger(segmentMs) || segmentMs < 2000 || segmentMs > 6000) {
+      throw callerError('channel.invalid', `segmentMs must be 2000 to 6000 (got ${segmentMs})`);
+    }
+    const sport = wish.sport ?? 'generic';
+    checkSport(sport);
+    const id = newId('ch', random);
+    const done = await db
+      .insertInto('channels')
+      .values({
+        id,
+        name: wish.name,
+        sport,
+        segment_ms: segmentMs,
+        state: 'idle',
+        state_reason: null,
+        is_wanted: isWanted,
+        run_id: null,
+        created_at_ms: clock.nowMs(),
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst();
+    if (done.numInsertedOrUpdatedRows === 0n) {
+      throw callerError('channel.taken', `there is a channel "${wish.name}" already: choose another name`);
+    }
+    return id;
+  }
+
+  async #find(idOrName: string): Promise<Selectable<Tables['channels']> | undefined> {
+    return await this.#options.db
+      .selectFrom('channels')
+      .selectAll()
+      .where('state', '<>', 'deleted')
+      .where((either) => either.or([either('id', '=', idOrName), either('name', '=', idOrName)]))
+      .executeTakeFirst();
+  }
+
+  async #view(row: Selectable<Tables['channels']>): Promise<ChannelView> {
+    return {
+      id: row.id,
+      name: row.name,
+      sport: row.sport,
+      state: row.state as ChannelState,
+      stateReason: row.state_reason,
+      segmentMs: row.segment_ms,
+      createdAtMs: row.created_at_ms,
+      runId: row.run_id,
+      keys: await this.#options.keys.list(row.id),
+    };
+  }
+
+  async #want(channelId: string, isWanted: boolean): Promise<void> {
+    const { db } = this.#options;
+    await db.updateTable('channels').set({ is_wanted: isWanted }).where('id', '=', channelId).execute();
+  }
+
+  /** The only place where a channel's state changes, apart from the fresh start after a restart. */
+  async #move(channelId: string, to: ChannelState, reason?: string): Promise<void> {
+    const { db, events } = this.#options;
+    await db.transaction().execute(async (db) => {
+      const row = await db
+        .selectFrom('channels')
+        .select('state')
+        .where('id', '=', channelId)
+        .forUpdate()
+        .executeTakeFirstOrThrow();
+      const from = row.state as ChannelState;
+      if (from === to) return;
+      if (!mayMove(from, to)) {
+        throw callerError('channel.conflict', `the channel is ${from}: it cannot become ${to} now`);
+      }
+      await db
+        .updateTable('channels')
+        .set({ state: to, state_reason: reason ?? null })
+        .where('id', '=', channelId)
+        .execute();
+      await events.append(db, [
+        {
+          kind: 'channel.changed',
+          channelId,
+          data: { from, to, ...(reason === undefined ? {} : { reason }) },
+        },
+      ]);
+    });
+    events.tell();
+  }
+
+  async #exclusive(channelId: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#turns.get(channelId) ?? Promise.resolve();
+    const turn = before.catch(() => undefined).then(work);
+    this.#turns.set(channelId, turn);
+    try {
+      await turn;
+    } finally {
+      if (this.#turns.get(channelId) === turn) this.#turns.delete(channelId);
+    }
+  }
+}
+
+function callerError(code: string, message: string): TouchlineError {
+  return new TouchlineError({ code, message, retryable: false, blame: 'caller' });
+}

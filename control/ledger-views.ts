@@ -1,0 +1,380 @@
+import type { Kysely, Selectable } from 'kysely';
+
+import { sidecarKey } from '../core/clip.ts';
+import { TouchlineError } from '../core/errors.ts';
+import { msFromTicks } from '../core/media-time.ts';
+import type { RunEnd } from '../ingest/channel.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { Tables } from '../store/schema.ts';
+import type {
+  ClipFilter,
+  ClipView,
+  MomentFilter,
+  MomentView,
+  RenditionView,
+  RunReport,
+  RunView,
+  SegmentCounts,
+  SegmentView,
+  Waterfall,
+  WaterfallStep,
+} from './match-desk.ts';
+
+/** A page of 200 rows is more than anybody reads at once, and 1000 what a script may ask for. */
+const limitDefault = 200;
+const limitMax = 1000;
+
+type Db = Kysely<Tables>;
+
+/** The ledger as people see it. Every listing reads along an index and has an end. */
+export class LedgerViews {
+  readonly #db: Db;
+  readonly #store: Pick<ObjectStore, 'localPath'>;
+
+  constructor(options: { db: Db; store: Pick<ObjectStore, 'localPath'> }) {
+    this.#db = options.db;
+    this.#store = options.store;
+  }
+
+  async listRuns(filter: { channelId?: string; limit?: number }): Promise<RunView[]> {
+    let query = this.#db
+      .selectFrom('runs')
+      .selectAll()
+      .orderBy('start_wall_ms', 'desc')
+      .limit(limitOf(filter));
+    if (filter.channelId !== undefined) query = query.where('channel_id', '=', filter.channelId);
+    return await Promise.all((await query.execute()).map((row) => this.#runView(row)));
+  }
+
+  async getRun(runId: string): Promise<RunView> {
+    const row = await this.#db.selectFrom('runs').selectAll().where('id', '=', runId).executeTakeFirst();
+    return await this.#runView(row ?? notFound('run', runId));
+  }
+
+  async listSegments(filter: { runId: string; afterSeq?: number; limit?: number }): Promise<SegmentView[]> {
+    const rows = await this.#db
+      .selectFrom('segments')
+      .selectAll()
+      .where('run_id', '=', filter.runId)
+      .where('seq', '>', filter.afterSeq ?? -1)
+      .orderBy('seq')
+      .limit(limitOf(filter))
+      .execute();
+    return await this.#segmentViews(rows);
+  }
+
+  async listDead(filter: { runId?: string; limit?: number }): Promise<SegmentView[]> {
+    let query = this.#db
+      .selectFrom('segments')
+      .selectAll()
+      .where('state', '=', 'dead')
+      .orderBy('terminal_at_ms', 'desc')
+      .limit(limitOf(filter));
+    if (filter.runId !== undefined) query = query.where('run_id', '=', filter.runId);
+    return await this.#segmentViews(await query.execute());
+  }
+
+  async listMoments(filter: MomentFilter): Promise<MomentView[]> {
+    let query = this.#db.selectFrom('moments').selectAll().orderBy('ordinal', 'desc').limit(limitOf(filter));
+    if (filter.channelId !== undefined) query = query.where('channel_id', '=', filter.channelId);
+    if (filter.runId !== undefined) query = query.where('run_id', '=', filter.runId);
+    if (filter.decision !== undefined) query = query.where('decision', '=', filter.decision);
+    if (filter.beforeId !== undefined) {
+      query = query.where('ordinal', '<', (inner) =>
+        inner
+          .selectFrom('moments')
+          .select('ordinal')
+          .where('id', '=', filter.beforeId ?? ''),
+      );
+    }
+    return (await query.execute()).map(momentView);
+  }
+
+  async getMoment(momentId: string): Promise<MomentView> {
+    const row = await this.#db
+      .selectFrom('moments')
+      .selectAll()
+      .where('id', '=', momentId)
+      .executeTakeFirst();
+    return momentView(row ?? notFound('moment', momentId));
+  }
+
+  async listClips(filter: ClipFilter): Promise<ClipView[]> {
+    let query = this.#clips().orderBy('clips.ordinal', 'desc').limit(limitOf(filter));
+    if (filter.channelId !== undefined) query = query.where('clips.channel_id', '=', filter.channelId);
+    if (filter.runId !== undefined) query = query.where('clips.run_id', '=', filter.runId);
+    if (filter.beforeId !== undefined) {
+      query = query.where('clips.ordinal', '<', (inner) =>
+        inner
+          .selectFrom('clips')
+          .select('ordinal')
+          .where('id', '=', filter.beforeId ?? ''),
+      );
+    }
+    return (await query.where('moments.state', '<>', 'withdrawn').execute()).map((row) =>
+      this.#clipView(row),
+    );
+  }
+
+  async getClip(clipId: string): Promise<ClipView> {
+    const row = await this.#clips().where('clips.id', '=', clipId).executeTakeFirst();
+    return this.#clipView(row ?? notFound('clip', clipId));
+  }
+
+  /** As `touchline ingest --json` prints it. */
+  async runReport(runId: string): Promise<RunReport> {
+    const run = await this.getRun(runId);
+    const row = await this.#db
+      .selectFrom('runs')
+      .innerJoin('channels', 'channels.id', 'runs.channel_id')
+      .select(['channels.name', 'runs.finished_at_ms'])
+      .where('runs.id', '=', runId)
+      .executeTakeFirstOrThrow();
+    const moments = await this.#db
+      .selectFrom('moments')
+      .selectAll()
+      .where('run_id', '=', runId)
+      .where('state', '<>', 'withdrawn')
+      .orderBy('peak_ms')
+      .execute();
+    const clips = await this.#clips()
+      .where('clips.run_id', '=', runId)
+      .where('moments.state', '<>', 'withdrawn')
+      .orderBy('moments.peak_ms')
+      .execute();
+    const { total, clip, noClip, dead } = run.segments;
+    return {
+      channel: row.name,
+      run: runId,
+      isTerminal: row.finished_at_ms !== null,
+      segments: { total, clip, noClip, dead },
+      moments: moments.map(momentView).map(({ id, label, peakMs, inMs, outMs, score, reasons, state }) => ({
+        id,
+        label,
+        peakMs,
+        inMs,
+        outMs,
+        score,
+        reasons,
+        state,
+      })),
+      clips: clips
+        .map((clipRow) => this.#clipView(clipRow))
+        .map(({ id, momentId, revision, made, proven, renditions }) => ({
+          id,
+          momentId,
+          revision,
+          made,
+          proven,
+          renditions: renditions.map(({ preset, key, path, bytes, durationMs, width, height }) => ({
+            preset,
+            key,
+            ...(path === undefined ? {} : { path }),
+            bytes,
+            durationMs,
+            width,
+            height,
+          })),
+        })),
+    };
+  }
+
+  async waterfall(clipId: string): Promise<Waterfall> {
+    const db = this.#db;
+    const moment = await db
+      .selectFrom('moments')
+      .selectAll()
+      .where('clip_id', '=', clipId)
+      .executeTakeFirst();
+    if (!moment) return notFound('clip', clipId);
+    const clip = await db.selectFrom('clips').selectAll().where('id', '=', clipId).executeTakeFirst();
+    // The segment whose arrival completed the clip: until it closed, nobody could have cut.
+    const segments = await db
+      .selectFrom('segments')
+      .select(['id', 'record', 'queued_at_ms', 'analysed_at_ms'])
+      .where('run_id', '=', moment.run_id)
+      .orderBy('seq')
+      .execute();
+    const last = segments.findLast(({ record }) => msFromTicks(record.start90k) < moment.out_ms);
+    const looks = await jobsOf(db, last?.id ?? '');
+    const cuts = await jobsOf(db, clipId);
+    const look = looks.find((one) => one.variant === 'coarse');
+    const fast = cuts.find((one) => one.variant === 'fast');
+    const exact = cuts.find((one) => one.variant === 'exact' && one.state === 'done');
+
+    const steps: Waterfall['steps'] = [];
+    const add = (step: WaterfallStep, atMs: number | null | undefined, instanceId?: string | null): void => {
+      if (atMs === null || atMs === undefined) return;
+      const sinceHappenedMs = atMs - moment.peak_wall_ms;
+      steps.push({ step, atMs, sinceHappenedMs, ...(instanceId ? { instanceId } : {}) });
+    };
+    add('happened', moment.peak_wall_ms);
+    add('segment-closed', last && last.record.startWallMs + msFromTicks(last.record.duration90k));
+    add('queued', last?.queued_at_ms);
+    add('analysis-started', look?.started_at_ms, look?.instance_id);
+    add('analysed', last?.analysed_at_ms);
+    add('decided', moment.found_at_ms);
+    add('fast-cut-started', fast?.started_at_ms, fast?.instance_id);
+    add('fast-cut', fast?.finished_at_ms, fast?.instance_id);
+    add('fast-visible', fast && clip?.first_visible_at_ms);
+    add('exact-cut-started', exact?.started_at_ms, exact?.instance_id);
+    add('exact-cut', exact?.finished_at_ms, exact?.instance_id);
+    add('exact-visible', clip?.revision === 'exact' ? clip.visible_at_ms : undefined);
+    return { clipId, momentId: moment.id, steps };
+  }
+
+  #clips() {
+    return this.#db
+      .selectFrom('clips')
+      .innerJoin('moments', 'moments.id', 'clips.moment_id')
+      .selectAll('clips')
+      .select(['moments.label', 'moments.score', 'moments.decision']);
+  }
+
+  #clipView(
+    row: Selectable<Tables['clips']> & Pick<Selectable<Tables['moments']>, 'label' | 'score' | 'decision'>,
+  ): ClipView {
+    const { sidecar } = row;
+    const renditions = sidecar.renditions.map((one): RenditionView => {
+      const path = this.#store.localPath(one.key);
+      return { ...one, ...(path === undefined ? {} : { path }) };
+    });
+    return {
+      id: row.id,
+      momentId: row.moment_id,
+      channelId: row.channel_id,
+      runId: row.run_id,
+      label: row.label,
+      score: row.score,
+      decision: row.decision,
+      revision: row.revision,
+      made: row.made,
+      proven: row.proven,
+      durationMs: renditions.find((one) => one.preset === 'wide')?.durationMs ?? 0,
+      startWallMs: sidecar.startWallMs,
+      notes: sidecar.notes,
+      sidecarKey: sidecarKey({ channelId: row.channel_id, runId: row.run_id, clipId: row.id }),
+      renditions,
+      firstVisibleAtMs: row.first_visible_at_ms,
+      visibleAtMs: row.visible_at_ms,
+    };
+  }
+
+  async #runView(row: Selectable<Tables['runs']>): Promise<RunView> {
+    const count = async (table: 'moments' | 'clips'): Promise<number> => {
+      const found = await this.#db
+        .selectFrom(table)
+        .select((expression) => expression.fn.countAll<number>().as('count'))
+        .where('run_id', '=', row.id)
+        .executeTakeFirstOrThrow();
+      return found.count;
+    };
+    return {
+      id: row.id,
+      channelId: row.channel_id,
+      startWallMs: row.start_wall_ms,
+      endedAtMs: row.ended_at_ms,
+      why: row.why as RunEnd | null,
+      segments: await this.#countSegments(row.id),
+      momentCount: await count('moments'),
+      clipCount: await count('clips'),
+    };
+  }
+
+  async #countSegments(runId: string): Promise<SegmentCounts> {
+    const rows = await this.#db
+      .selectFrom('segments')
+      .select(['state', (expression) => expression.fn.countAll<number>().as('count')])
+      .where('run_id', '=', runId)
+      .groupBy('state')
+      .execute();
+    const of = (state: string): number => rows.find((row) => row.state === state)?.count ?? 0;
+    return {
+      total: rows.reduce((sum, row) => sum + row.count, 0),
+      stored: of('stored'),
+      queued: of('queued'),
+      analysed: of('analysed'),
+      clip: of('clip'),
+      noClip: of('no-clip'),
+      dead: of('dead'),
+    };
+  }
+
+  async #segmentViews(rows: Selectable<Tables['segments']>[]): Promise<SegmentView[]> {
+    if (rows.length === 0) return [];
+    const jobs = await this.#db
+      .selectFrom('jobs')
+      .select(['subject_id', 'instance_id', 'attempt'])
+      .where(
+        'subject_id',
+        'in',
+        rows.map((row) => row.id),
+      )
+      .where('variant', '=', 'coarse')
+      .orderBy('ordinal')
+      .execute();
+    return rows.map((row) => {
+      const own = jobs.filter((one) => one.subject_id === row.id);
+      return {
+        id: row.id,
+        runId: row.run_id,
+        seq: row.seq,
+        state: row.state,
+        deadReason: row.dead_reason,
+        startMs: msFromTicks(row.record.start90k),
+        durationMs: msFromTicks(row.record.duration90k),
+        startWallMs: row.record.startWallMs,
+        bytes: row.record.bytes,
+        key: row.record.key,
+        storedAtMs: row.stored_at_ms,
+        analysedAtMs: row.analysed_at_ms,
+        instanceId: own.at(-1)?.instance_id ?? null,
+        attempts: own.reduce((sum, one) => sum + (one.attempt ?? 0), 0),
+      };
+    });
+  }
+}
+
+async function jobsOf(db: Db, subjectId: string) {
+  return await db
+    .selectFrom('jobs')
+    .select(['variant', 'state', 'started_at_ms', 'finished_at_ms', 'instance_id'])
+    .where('subject_id', '=', subjectId)
+    .orderBy('ordinal')
+    .execute();
+}
+
+function momentView(row: Selectable<Tables['moments']>): MomentView {
+  return {
+    id: row.id,
+    label: row.label,
+    peakMs: row.peak_ms,
+    inMs: row.in_ms,
+    outMs: row.out_ms,
+    score: row.score,
+    reasons: row.reasons,
+    channelId: row.channel_id,
+    runId: row.run_id,
+    clipId: row.clip_id,
+    state: row.state,
+    stateReason: row.state_reason,
+    revision: row.revision,
+    decision: row.decision,
+    decidedAtMs: row.decided_at_ms,
+    foundAtMs: row.found_at_ms,
+    peakWallMs: row.peak_wall_ms,
+  };
+}
+
+function limitOf(filter: { limit?: number }): number {
+  return Math.min(limitMax, Math.max(1, filter.limit ?? limitDefault));
+}
+
+function notFound(what: 'run' | 'moment' | 'clip', id: string): never {
+  throw new TouchlineError({
+    code: `${what}.not-found`,
+    message: `there is no ${what} "${id}"`,
+    retryable: false,
+    blame: 'caller',
+  });
+}
