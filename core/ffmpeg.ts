@@ -17,6 +17,8 @@ export interface FfmpegJob {
   signal?: AbortSignal;
   /** The only folder that the sandboxed ffmpeg can read and write; absent = no files at all. */
   workFolder?: string;
+  /** A file that it may read beside that, by absolute path: for input that has to be seekable. */
+  inputFile?: string;
 }
 
 /**
@@ -46,7 +48,7 @@ export async function startFfmpeg(job: FfmpegJob): Promise<RunningChild> {
     });
   }
   const ffmpeg = ['ffmpeg', '-nostdin', '-hide_banner', '-loglevel', 'error', ...job.args];
-  const command = canSandbox() ? sandboxed(ffmpeg, job.workFolder) : ffmpeg;
+  const command = canSandbox() ? sandboxed(ffmpeg, job) : ffmpeg;
   return await startChild({
     command: command[0] ?? 'ffmpeg',
     args: command.slice(1),
@@ -116,9 +118,11 @@ export function canSandbox(): boolean {
 }
 let sandboxWorks: boolean | undefined;
 
-function sandboxed(command: readonly string[], workFolder: string | undefined): string[] {
+function sandboxed(command: readonly string[], job: FfmpegJob): string[] {
+  const { workFolder, inputFile } = job;
+  const input = inputFile === undefined ? [] : ['--ro-bind', inputFile, inputFile];
   const work = workFolder === undefined ? [] : ['--bind', workFolder, workFolder, '--chdir', workFolder];
-  return ['bwrap', ...sandboxArgs(), ...work, '--', ...command];
+  return ['bwrap', ...sandboxArgs(), ...work, ...input, '--', ...command];
 }
 
 function sandboxArgs(): string[] {

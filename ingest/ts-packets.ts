@@ -1,11 +1,5 @@
 import { ticksPerSecond } from '../core/media-time.ts';
-import {
-  adtsStreamType,
-  forEachNal,
-  h264StreamType,
-  TransportStreamReader,
-  type AccessUnit,
-} from '../core/mpegts.ts';
+import { forEachNal, TransportStreamReader, type AccessUnit } from '../core/mpegts.ts';
 
 import { buildAudioSpecificConfig, forEachAdtsFrame, samplesPerFrame } from './aac.ts';
 import { buildAvcc, nalType } from './h264.ts';
@@ -27,9 +21,9 @@ export class TsPackets {
     });
   }
 
-  /** Streams of the programme that cannot be carried; undefined until the programme map was read. */
-  get foreignStreamTypes(): number[] | undefined {
-    return this.#reader.streamTypes?.filter((type) => type !== h264StreamType && type !== adtsStreamType);
+  /** stream_type of each stream of the programme, in order; undefined until the programme map was read. */
+  get streamTypes(): readonly number[] | undefined {
+    return this.#reader.streamTypes;
   }
 
   push(bytes: Uint8Array): MediaPacket[] {

@@ -1,0 +1,152 @@
+import { join } from 'node:path';
+
+import type { Clock } from '../core/clock.ts';
+import { TouchlineError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Random } from '../core/random.ts';
+
+import type { ChannelDriver, ChannelHealth, ChannelSpec, IngestEvents, IngestHost } from './channel.ts';
+import { repairJournals } from './journal.ts';
+import { LiveChannel } from './live-channel.ts';
+import { Persistence } from './persistence.ts';
+import type { RtmpServer, RtmpServerOptions } from './rtmp/server.ts';
+import { SpillFolder } from './spill.ts';
+
+export interface LocalDriverOptions {
+  host: IngestHost;
+  events: IngestEvents;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** Holds `journal/` and `spill/`. Two drivers never share one. */
+  folder: string;
+  /** Makes the server that publishers connect to: `createRtmpServer` with host and port filled in. */
+  createServer(handlers: Pick<RtmpServerOptions, 'authenticate' | 'onSession'>): RtmpServer;
+  /** Memory for one session's media: 16 MiB, which is 20 s at 6 Mb/s. */
+  heldBytesMax?: number;
+  /** Disk for segments that the store does not take, all channels together: 1 GiB, 20 minutes of one feed at 6 Mb/s. */
+  spillBytesMax?: number;
+}
+
+/** Our own ingest behind the channel port: RTMP in, segments out, health once a second. */
+export class LocalDriver implements ChannelDriver {
+  readonly #options: LocalDriverOptions;
+  readonly #channels = new Map<string, LiveChannel>();
+  readonly #server: RtmpServer;
+  readonly #spill: SpillFolder;
+  readonly #journalFolder: string;
+  #tellRepaired: () => void = doNothing;
+  readonly #repaired = new Promise<void>((resolve) => {
+    this.#tellRepaired = resolve;
+  });
+
+  constructor(options: LocalDriverOptions) {
+    this.#options = options;
+    this.#journalFolder = join(options.folder, 'journal');
+    this.#spill = new SpillFolder({
+      folder: join(options.folder, 'spill'),
+      bytesMax: options.spillBytesMax ?? 1024 * 1024 * 1024,
+    });
+    this.#server = options.createServer({
+      authenticate: (key, remote) => this.#authenticate(key, remote),
+      onSession: (session) => {
+        const channel = this.#channels.get(session.channelId);
+        if (channel && !channel.isStopping) return channel.attach(session);
+        session.close('stopped');
+        return { onPacket: doNothing, onStalled: doNothing, onEnd: doNothing };
+      },
+    });
+  }
+
+  /** @returns the port, which matters when 0 was asked for */
+  async listen(): Promise<number> {
+    return await this.#server.listen();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const stopped = new AbortController();
+    const untilStopped = AbortSignal.any([signal, stopped.signal]);
+    await this.#spill.clear();
+    const repair = this.#repair(untilStopped);
+    try {
+      await this.#server.listen();
+      await Promise.all([this.#server.run(signal), this.#watch(untilStopped)]);
+    } finally {
+      stopped.abort();
+      await Promise.all([...this.#channels.keys()].map((channelId) => this.stop(channelId)));
+      await repair;
+    }
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- the port is asynchronous: other drivers have to wait here
+  async start(channel: ChannelSpec): Promise<void> {
+    if (this.#channels.has(channel.channelId)) return;
+    const { clock, random, host, events, log, heldBytesMax = 16 * 1024 * 1024 } = this.#options;
+    this.#channels.set(
+      channel.channelId,
+      new LiveChannel(channel, {
+        clock,
+        random,
+        log: log.child({ channelId: channel.channelId }),
+        heldBytesMax,
+        outlet: {
+          host,
+          events,
+          journalFolder: this.#journalFolder,
+          spill: this.#spill,
+          repaired: this.#repaired,
+        },
+      }),
+    );
+  }
+
+  async stop(channelId: string): Promise<void> {
+    const channel = this.#channels.get(channelId);
+    if (!channel) return;
+    await channel.stop();
+    if (this.#channels.get(channelId) === channel) this.#channels.delete(channelId);
+  }
+
+  health(channelId: string): ChannelHealth | undefined {
+    return this.#channels.get(channelId)?.health();
+  }
+
+  async #authenticate(...asked: Parameters<IngestHost['authenticate']>): Promise<string | undefined> {
+    const channelId = await this.#options.host.authenticate(...asked);
+    const channel = channelId === undefined ? undefined : this.#channels.get(channelId);
+    if (channelId === undefined || (channel && !channel.isStopping)) return channelId;
+    throw new TouchlineError({
+      code: 'ingest.channel-stopped',
+      message: `the key is right but its channel ${channelId} is not started: start the channel, then the encoder`,
+      retryable: true,
+      blame: 'caller',
+    });
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    for (let round = 1; !signal.aborted; round += 1) {
+      for (const channel of this.#channels.values()) {
+        await channel.tick();
+        if (round % ticksPerHealth === 0) this.#options.events.onHealth(channel.health());
+      }
+      await this.#options.clock.sleep(tickMs, signal).catch(() => {});
+    }
+  }
+
+  async #repair(signal: AbortSignal): Promise<void> {
+    const { clock, random, log, events } = this.#options;
+    const persistence = new Persistence({ clock, random, log, signal });
+    try {
+      await repairJournals({ folder: this.#journalFolder, events, persistence, log });
+    } catch (error) {
+      if (!signal.aborted) log.error('repair failed', { error });
+    }
+    this.#tellRepaired();
+  }
+}
+
+/** Short enough that a publisher is not held back longer than the store is slow. */
+const tickMs = 250;
+const ticksPerHealth = 4;
+
+function doNothing(): void {}
