@@ -148,6 +148,7 @@ function chooseExact(
     const why = config && isUnusual(config);
     if (why) return encodeAll(pictures, wanted, why);
   }
+  if (configs.size > 1) return encodeAll(pictures, wanted, settingsChange);
   const copyStart = pictures.findIndex((p) => p.isIdr && p.pts90k >= first90k && p.pts90k <= last90k);
   if (copyStart < 0) return encodeAll(pictures, wanted, 'no keyframe (IDR) lies inside the clip');
   const why = whyNotJoined(pictures, places(copyStart, Math.max(...wanted) + 1));
@@ -184,14 +185,15 @@ function encodeAll(pictures: readonly PlanPicture[], wanted: readonly number[], 
   return { made: 'encode', because, pieces, shown: [...wanted] };
 }
 
+const settingsChange = 'the encoder settings of the feed change inside the clip';
+
 /** Copied packets need one configuration, and an IDR behind every gap. */
 function whyNotJoined(pictures: readonly PlanPicture[], sources: readonly number[]): string | undefined {
   let previous: PlanPicture | undefined;
   for (const place of sources) {
     const picture = pictures[place];
     if (!picture) continue;
-    if (previous && picture.config !== previous.config)
-      return 'the encoder settings of the feed change inside the clip';
+    if (previous && picture.config !== previous.config) return settingsChange;
     if (picture.stretch !== previous?.stretch && !picture.isIdr) {
       return 'the stream has no IDR keyframe where copying must start';
     }
@@ -261,8 +263,7 @@ function layOut(pictures: readonly PlanPicture[], shown: readonly number[]): Tim
     const stretch = pictures[place]?.stretch ?? 0;
     groups.set(stretch, [...(groups.get(stretch) ?? []), place]);
   }
-  const longest = [...groups.values()].reduce((a, b) => (b.length > a.length ? b : a));
-  const frameRate = frameRateOf(longest.map((place) => timeOf(pictures, place)));
+  const frameRate = measureRate(pictures, new Set(groups.keys()));
   const period90k = frameRate ? (ticksPerSecond * frameRate.den) / frameRate.num : ticksPerSecond / 25;
   const grids = [...groups.values()].map((group) => fitGrid(pictures, group, period90k));
   const isEven = grids.every((grid) => grid.isEven);
@@ -301,6 +302,22 @@ function layOut(pictures: readonly PlanPicture[], shown: readonly number[]): Tim
     in90k: timeOf(pictures, shown[0] ?? 0),
     out90k: Math.round(timeOf(pictures, shown.at(-1) ?? 0) + period90k),
   };
+}
+
+/** From all that is there, so that a clip of one picture has a rate too; holes do not count. */
+function measureRate(
+  pictures: readonly PlanPicture[],
+  stretches: ReadonlySet<number>,
+): FrameRate | undefined {
+  const times = pictures
+    .filter((picture) => stretches.has(picture.stretch))
+    .map((picture) => picture.pts90k)
+    .toSorted(ascending);
+  const steps = times.slice(1).map((time, nth) => time - (times[nth] ?? 0));
+  const usual = steps.toSorted(ascending)[Math.floor(steps.length / 2)] ?? 0;
+  let end90k = 0;
+  const joined = steps.filter((step) => step <= usual * 1.5).map((step) => (end90k += step));
+  return frameRateOf([0, ...joined]);
 }
 
 interface Grid {

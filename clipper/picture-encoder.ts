@@ -279,12 +279,17 @@ export function readEncoded(output: Uint8Array): {
       forEachNal(unit.data, (nal, type) => {
         if (type === 7) addSets(sps, [nal]);
         else if (type === 8) addSets(pps, [nal]);
-        else if (type !== 9) nals.push(nal);
+        else if (type !== 9 && !isEncoderSignature(nal, type)) nals.push(nal);
       });
       return { pts90k: unit.pts90k - shiftSeconds * ticksPerSecond, isIdr: unit.isKeyframe, nals };
     },
   );
   return { pictures, sps, pps };
+}
+
+/** x264 writes its settings into a SEI of unregistered user data (payload type 5): of no use to anybody here. */
+function isEncoderSignature(nal: Uint8Array, type: number): boolean {
+  return type === 6 && nal[1] === 5;
 }
 
 /** Finds the picture that each encoded one was made from, by time: nearest, and at most half a frame away. */

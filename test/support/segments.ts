@@ -24,7 +24,7 @@ export interface TestMedia {
   /** Extra x264 parameters, `open-gop=1`. */
   x264?: string;
   encoderArgs?: readonly string[];
-  /** Undefined: none. A sweep whose every instant is different: `sweepAt`. */
+  /** Undefined: none. It may come on late, at a keyframe or up to 0.1 s before. */
   sound?: { startsAtSeconds: number };
   /** RTMP rounds every time stamp to a whole ms: on by default. */
   roundsToMs?: boolean;
