@@ -174,7 +174,8 @@ export class ChannelDesk {
   onHealth(health: ChannelHealth): void {
     const { channelId, state } = health;
     const { db, events, log } = this.#options;
-    const advice = `${state} ${health.advice.join(' ')}`;
+    // The same advice with another number in it is no news.
+    const advice = `${state} ${health.advice.join(' ')}`.replaceAll(/[\d.]+/g, '#');
     if (this.#advice.get(channelId) === advice) return;
     this.#advice.set(channelId, advice);
     void this.#exclusive(channelId, async () => {
