@@ -110,7 +110,7 @@ export async function cutAndProve(
 ): Promise<{ cut: WideCut; proof: Proof }> {
   let last: { cut: WideCut; proof: Proof } | undefined;
   for (const attempt of attempts) {
-    const cut = await orUndefinedWhenUndecodable(attempt, last !== undefined || attempt === attempts.at(-1));
+    const cut = await orUndefinedWhenUndecodable(attempt, attempt === attempts.at(-1));
     if (!cut) continue;
     const file = wideFileName;
     await writeFile(join(tools.workFolder, file), cut.file.body);

@@ -82,13 +82,13 @@ export function compare(source: Uint8Array, found: Uint8Array, expected: number,
   );
   const here = differences[expected] ?? Infinity;
   const best = Math.min(...differences);
-  if (here > differenceMax) {
+  if (best > differenceMax) {
     return {
       isProven: false,
       because: `the file shows another picture at the peak (difference ${here.toFixed(1)})`,
     };
   }
-  if (here > best + preferenceMax) {
+  if (here > differenceMax || here > best + preferenceMax) {
     const off = differences.indexOf(best) - expected;
     return { isProven: false, because: `the picture of the peak is ${off} frames from its place` };
   }

@@ -122,10 +122,10 @@ describe('how an exact clip is made', () => {
         'frame=color_space,color_primaries,color_transfer,sample_aspect_ratio',
       ),
     ) as { frames: Record<string, unknown>[] };
-    const kinds = new Set(seen.frames.map(({ side_data_list: _, ...frame }) => JSON.stringify(frame)));
+    const kinds = new Set(seen.frames.map((frame) => JSON.stringify({ ...frame, side_data_list: [] })));
     expect(seen.frames).toHaveLength(75);
     expect([...kinds]).toEqual([
-      '{"sample_aspect_ratio":"16:11","color_space":"bt709","color_primaries":"bt709","color_transfer":"bt709"}',
+      '{"sample_aspect_ratio":"16:11","color_space":"bt709","color_primaries":"bt709","color_transfer":"bt709","side_data_list":[]}',
     ]);
   });
 
