@@ -14,7 +14,7 @@ async function answer(request: InferenceRequest): Promise<InferenceReply> {
     if (request.load && !models.has(modelKey)) models.set(modelKey, await loadModel(request.load));
     const model = models.get(modelKey);
     if (!model) throw notLoaded(modelKey);
-    return { callId, ok: true, outputs: await model.run(request.call) };
+    return { callId, ok: true, outputs: request.call ? await model.run(request.call) : {} };
   } catch (thrown) {
     const { code, message, retryable, blame } = asTouchlineError(thrown);
     return { callId, ok: false, error: { code, message, retryable, blame }, isLoaded: models.has(modelKey) };

@@ -8,7 +8,8 @@ export interface InferenceRequest {
   modelKey: string;
   /** Sent with the first call of a model to a child: load it before. */
   load: ModelPack | undefined;
-  call: InferenceCall;
+  /** Undefined = load only. */
+  call: InferenceCall | undefined;
 }
 
 export type InferenceReply =

@@ -27,7 +27,7 @@ export function createInference(options: InferenceOptions): Inference & { childP
 
 interface Waiting {
   model: ModelPack;
-  call: InferenceCall;
+  call: InferenceCall | undefined;
   signal: AbortSignal | undefined;
   resolve(outputs: Record<string, Tensor>): void;
   reject(error: TouchlineError): void;
@@ -61,7 +61,19 @@ class InferenceProcess implements Inference {
     this.#callCountMax = options.callCountMax ?? callCountMaxDefault;
   }
 
+  async load(model: ModelPack, signal?: AbortSignal): Promise<void> {
+    await this.#enqueue(model, undefined, signal);
+  }
+
   async run(model: ModelPack, call: InferenceCall, signal?: AbortSignal): Promise<Record<string, Tensor>> {
+    return await this.#enqueue(model, call, signal);
+  }
+
+  async #enqueue(
+    model: ModelPack,
+    call: InferenceCall | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Record<string, Tensor>> {
     if (this.#isClosed) throw calledOff('inference has been closed');
     return await new Promise((resolve, reject) => {
       this.#waiting.push({ model, call, signal, resolve, reject });
@@ -97,7 +109,7 @@ class InferenceProcess implements Inference {
     this.#serving = undefined;
   }
 
-  async #ask(model: ModelPack, call: InferenceCall): Promise<Record<string, Tensor>> {
+  async #ask(model: ModelPack, call: InferenceCall | undefined): Promise<Record<string, Tensor>> {
     const child = (this.#child ??= await this.#startChild());
     const modelKey = `${model.manifest.id}@${model.manifest.sha256}`;
     const isLoaded = child.loaded.has(modelKey);

@@ -2,6 +2,9 @@ import type { ModelPack } from './model-manifest.ts';
 
 /** Runs models in a child process, one call at a time: onnxruntime blocks the event loop of whoever calls it. */
 export interface Inference {
+  /** Loads and checks a model before it is needed. */
+  load(model: ModelPack, signal?: AbortSignal): Promise<void>;
+
   /**
    * Runs one model; it is loaded (hash, shape and self-test checked) on its first call.
    *

@@ -1,0 +1,184 @@
+import type { Clock } from '../core/clock.ts';
+import { TouchlineError } from '../core/errors.ts';
+import type { AnalysisPass } from '../core/jobs.ts';
+import type { Log } from '../core/log.ts';
+import { msFromTicks } from '../core/media-time.ts';
+import type { Signal, Spot } from '../core/moment.ts';
+import { endOf90k, type SegmentRecord } from '../core/segment.ts';
+import { createCrowdDetector } from './detectors/crowd.ts';
+import { createCutDetector } from './detectors/cuts.ts';
+import type { Detector, Needs, SegmentSample } from './detectors/detector.ts';
+import { createModelDetector } from './detectors/model-detector.ts';
+import { createMotionDetector } from './detectors/motion.ts';
+import { createSpeechDetector } from './detectors/speech.ts';
+import { createWhistleDetector } from './detectors/whistle.ts';
+import { createInference } from './inference/inference-process.ts';
+import { builtInModel, readModelFolder } from './inference/model-folder.ts';
+import type { ModelPack } from './inference/model-manifest.ts';
+import type { PictureRequest } from './sampling/picture-request.ts';
+import { sampleSegment } from './sampling/sample-segment.ts';
+import { checkSegment } from './sampling/segment-check.ts';
+
+/** Looks at segments: samples each once and lets every detector find what it can. */
+export interface Analyst {
+  /** Reads the folders and loads every model, so that a wrong one is known before the first segment comes. */
+  ready(): Promise<void>;
+  /**
+   * The same segment gives the same findings. Several may be under way at once.
+   *
+   * @throws TouchlineError `segment.corrupt` and `model.*`: never retryable; others as their fields say. A broken segment
+   *   never comes back as an empty result.
+   */
+  analyse(task: AnalysisTask): Promise<Analysis>;
+  /** Ends the inference child. */
+  close(): Promise<void>;
+}
+
+export interface AnalysisTask {
+  segment: SegmentRecord;
+  bytes: Uint8Array;
+  pass: AnalysisPass;
+  /** Which models are asked: those of this sport, and those for all. */
+  sport: string;
+  signal: AbortSignal;
+}
+
+export interface Analysis {
+  /** Times are ms on the run's timeline. */
+  signals: Signal[];
+  spots: Spot[];
+}
+
+export interface AnalystOptions {
+  /** Folders with manifests and models beside the built-in pack. */
+  modelFolders: readonly string[];
+  log: Log;
+  clock: Clock;
+  device?: 'cpu';
+}
+
+export function createAnalyst(options: AnalystOptions): Analyst {
+  const { clock } = options;
+  const log = options.log.child({ part: 'analyst' });
+  const inference = createInference({ log });
+  let equipped: Promise<Equipment> | undefined;
+  const equip = async (): Promise<Equipment> => {
+    equipped ??= gather(options.modelFolders, inference);
+    try {
+      return await equipped;
+    } catch (thrown) {
+      equipped = undefined; // A folder that is mended meanwhile is found the next time.
+      throw thrown;
+    }
+  };
+  return {
+    ready: async () => {
+      const { packs } = await equip();
+      for (const pack of packs) await inference.load(pack);
+    },
+    analyse: async (task) => {
+      const startedMs = clock.monotonicMs();
+      const { detectors } = await equip();
+      const analysis = await lookAt(task, detectors);
+      const wallMs = Math.round(clock.monotonicMs() - startedMs);
+      log.debug('segment analysed', { segmentId: task.segment.id, pass: task.pass, wallMs });
+      return analysis;
+    },
+    close: async () => await inference.close(),
+  };
+}
+
+interface Equipment {
+  packs: ModelPack[];
+  detectors: Detector[];
+}
+
+async function gather(
+  modelFolders: readonly string[],
+  inference: ReturnType<typeof createInference>,
+): Promise<Equipment> {
+  const speechModel = await builtInModel('silero-vad');
+  const brought = (await Promise.all(modelFolders.map(readModelFolder))).flat();
+  const packs = [speechModel, ...brought];
+  refuseDoubles(packs);
+  return {
+    packs,
+    detectors: [
+      createCutDetector(),
+      createMotionDetector(),
+      createCrowdDetector(),
+      createWhistleDetector(),
+      createSpeechDetector(inference, speechModel),
+      ...brought.map((pack) => createModelDetector(pack, inference)),
+    ],
+  };
+}
+
+/** The id names signals and sources: two models under one id could not be told apart. */
+function refuseDoubles(packs: readonly ModelPack[]): void {
+  const seen = new Map<string, string>();
+  for (const { manifest, path } of packs) {
+    const other = seen.get(manifest.id);
+    seen.set(manifest.id, path);
+    if (other === undefined) continue;
+    throw new TouchlineError({
+      code: 'model.bad-manifest',
+      message: `two models call themselves ${manifest.id}: ${other} and ${path}; give one of them another id`,
+      retryable: false,
+      blame: 'environment',
+    });
+  }
+}
+
+async function lookAt(task: AnalysisTask, detectors: readonly Detector[]): Promise<Analysis> {
+  const { segment, bytes, pass, sport, signal } = task;
+  const checked = checkSegment(segment, bytes);
+  const looking = detectors.flatMap((detector) => {
+    const needs = detector.needs({ pass, sport });
+    return needs ? [{ detector, needs }] : [];
+  });
+  const requests = distinctRequests(looking.map(({ needs }) => needs));
+  const wantsSound = looking.some(({ needs }) => needs.sound);
+  const sampled = await sampleSegment({ segment, bytes, checked, pass, requests, wantsSound, signal });
+
+  const shared: Omit<SegmentSample, 'pictures' | 'sound'> = {
+    segment,
+    pass,
+    sport,
+    startMs: msFromTicks(segment.start90k),
+    endMs: msFromTicks(endOf90k(segment)),
+    codedPictures: checked.pictures.map(({ at90k, ...picture }) => ({
+      atMs: msFromTicks(at90k),
+      ...picture,
+    })),
+  };
+  const found = await Promise.all(
+    looking.map(async ({ detector, needs }) => {
+      const index = requests.findIndex((request) => isSame(request, needs.pictures));
+      return await detector.detect(
+        {
+          ...shared,
+          pictures: sampled.pictures[index] ?? [],
+          sound: needs.sound ? sampled.sound : undefined,
+        },
+        signal,
+      );
+    }),
+  );
+  return {
+    signals: found.flatMap((findings) => findings.signals),
+    spots: found.flatMap((findings) => findings.spots),
+  };
+}
+
+function distinctRequests(needs: readonly Needs[]): PictureRequest[] {
+  const requests: PictureRequest[] = [];
+  for (const { pictures } of needs) {
+    if (pictures && !requests.some((request) => isSame(request, pictures))) requests.push(pictures);
+  }
+  return requests;
+}
+
+function isSame(one: PictureRequest, other: PictureRequest | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

@@ -1,0 +1,141 @@
+import { TouchlineError } from '../../core/errors.ts';
+import type { Inference, Tensor } from '../inference/inference.ts';
+import type { AudioInput, ModelPack, VideoInput } from '../inference/model-manifest.ts';
+import type { PictureView } from '../sampling/picture-request.ts';
+import { readClassScores } from './class-scores.ts';
+import type { Detector, Picture, Sound } from './detector.ts';
+
+/**
+ * A detector made of nothing but a manifest: how a model that somebody brings is looked with.
+ *
+ * @throws TouchlineError `model.bad-manifest` for a task that is no detector of its own
+ */
+export function createModelDetector(pack: ModelPack, inference: Inference): Detector {
+  const input = pack.manifest.inputs[0];
+  const scores = pack.manifest.outputs.find((output) => output.role === 'class-scores');
+  if (pack.manifest.task === 'frame-classifier' && input?.media === 'video' && scores?.classes) {
+    return frameClassifier({ pack, inference, input, output: scores.name });
+  }
+  if (pack.manifest.task === 'audio-tagger' && input?.media === 'audio' && scores?.classes) {
+    return audioTagger({ pack, inference, input, output: scores.name });
+  }
+  throw new TouchlineError({
+    code: 'model.bad-manifest',
+    message:
+      `model ${pack.manifest.id} has task "${pack.manifest.task}" with ${input?.media} input: a model of a folder must be ` +
+      'a "frame-classifier" with video input or an "audio-tagger" with audio input, and an output "class-scores" with "classes"',
+    retryable: false,
+    blame: 'environment',
+  });
+}
+
+interface Parts<Input> {
+  pack: ModelPack;
+  inference: Inference;
+  input: Input;
+  output: string;
+}
+
+/** 8 pictures a call: more are no faster (measured), and the child stays within a second of any other caller. */
+const batchMax = 8;
+/** Keyframes come once in 1 to 4 s: a model that wants more looks at candidates, in the fine pass. */
+const coarseFpsMax = 1;
+
+function frameClassifier({ pack, inference, input, output }: Parts<VideoInput>): Detector {
+  const { manifest } = pack;
+  const isForCoarse = input.fps <= coarseFpsMax;
+  const pictures = { perSecondMax: input.fps, view: viewOf(input) };
+  return {
+    name: manifest.id,
+    needs: ({ pass, sport }) =>
+      isForCoarse === (pass === 'coarse') && isFor(manifest.sports, sport) ? { pictures } : undefined,
+    detect: async (sample, signal) => {
+      const rows: Tensor[] = [];
+      for (let first = 0; first < sample.pictures.length; first += batchOf(input)) {
+        const batch = sample.pictures.slice(first, first + batchOf(input));
+        const call = { inputs: { [input.name]: stack(batch) }, outputs: [output] };
+        rows.push(resultOf(await inference.run(pack, call, signal), output));
+      }
+      return readClassScores(
+        manifest,
+        sample.pictures.map((picture) => picture.atMs),
+        join(rows),
+      );
+    },
+  };
+}
+
+function audioTagger({ pack, inference, input, output }: Parts<AudioInput>): Detector {
+  const { manifest } = pack;
+  return {
+    name: manifest.id,
+    needs: ({ pass, sport }) =>
+      pass === 'coarse' && isFor(manifest.sports, sport) ? { sound: true } : undefined,
+    detect: async ({ sound }, signal) => {
+      const windows = sound ? windowsOf(sound, input) : undefined;
+      if (!windows) return { signals: [], spots: [] };
+      const rows: Tensor[] = [];
+      for (let first = 0; first < windows.atMs.length; first += batchOf(input)) {
+        const count = Math.min(batchOf(input), windows.atMs.length - first);
+        const data = windows.data.subarray(first * input.samples, (first + count) * input.samples);
+        const call = { inputs: { [input.name]: { dims: [count, input.samples], data } }, outputs: [output] };
+        rows.push(resultOf(await inference.run(pack, call, signal), output));
+      }
+      return readClassScores(manifest, windows.atMs, join(rows));
+    },
+  };
+}
+
+function isFor(sports: readonly string[], sport: string): boolean {
+  return sports.length === 0 || sports.includes(sport);
+}
+
+function batchOf(input: VideoInput | AudioInput): number {
+  const size = input.shape[0];
+  return typeof size === 'number' ? size : batchMax;
+}
+
+function viewOf(input: VideoInput): PictureView {
+  const [one, two] =
+    input.layout === 'BCHW' ? [input.shape[2], input.shape[3]] : [input.shape[1], input.shape[2]];
+  // 224 is what models of free size were mostly trained on.
+  const height = typeof one === 'number' ? one : 224;
+  const width = typeof two === 'number' ? two : 224;
+  switch (input.resize) {
+    case 'exact':
+      return { kind: 'stretch', width, height };
+    case 'letterbox':
+      return { kind: 'letterbox', width, height, pad: input.padValue };
+    case 'center-crop':
+      return { kind: 'centre', width, height };
+  }
+}
+
+function stack(pictures: readonly Picture[]): Tensor {
+  const { width = 0, height = 0 } = pictures[0] ?? {};
+  const data = new Uint8Array(pictures.length * width * height * 3);
+  for (const [index, picture] of pictures.entries()) data.set(picture.rgb, index * width * height * 3);
+  return { dims: [pictures.length, height, width, 3], data };
+}
+
+/** Whole windows only, each dated at its middle; what is shorter than one window is filled up with silence. */
+function windowsOf(sound: Sound, input: AudioInput): { atMs: number[]; data: Float32Array } {
+  const count = 1 + Math.max(0, Math.floor((sound.samples.length - input.samples) / input.hop));
+  const data = new Float32Array(count * input.samples);
+  const atMs: number[] = [];
+  for (let window = 0; window < count; window += 1) {
+    const first = window * input.hop;
+    data.set(sound.samples.subarray(first, first + input.samples), window * input.samples);
+    atMs.push(Math.round(sound.startMs + ((first + input.samples / 2) / input.sampleRate) * 1000));
+  }
+  return { atMs, data };
+}
+
+function resultOf(outputs: Record<string, Tensor>, name: string): Tensor {
+  return outputs[name] ?? { dims: [0], data: new Float32Array() };
+}
+
+function join(rows: readonly Tensor[]): Tensor {
+  const data = Float32Array.from(rows.flatMap((row) => Array.from(row.data, Number)));
+  return { dims: [data.length], data };
+}
