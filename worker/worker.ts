@@ -1,0 +1,181 @@
+import type { Clock } from '../core/clock.ts';
+import { asTouchlineError, type TouchlineError } from '../core/errors.ts';
+import type { AnalyseJob, AnalyseResult, CutJob, CutResult, ResultJob } from '../core/jobs.ts';
+import type { Log } from '../core/log.ts';
+import type { ClipSidecar } from '../core/clip.ts';
+import type { Findings } from '../analytics/detectors/detector.ts';
+import type { CutHost } from '../clipper/cut-clip.ts';
+import type { Lease, Outcome, Queue } from '../queue/queue.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { createCutHost, readSegment } from './media-desk.ts';
+
+export interface WorkerOptions {
+  queue: Queue;
+  store: ObjectStore;
+  analyse: Analyse;
+  cut: Cut;
+  clock: Clock;
+  log: Log;
+  /** The machine: EC2 instance id or host name. */
+  instanceId: string;
+  workerId: string;
+  /** Jobs of each kind at once. One analysis keeps a core busy; a cut is wanted at once and shares it. */
+  slots?: { analyse: number; cut: number };
+  /** Where the temporary folders of jobs are made. */
+  workFolder: string;
+  /** How long jobs in hand may go on after the end was asked for. */
+  drainMsMax?: number;
+}
+
+/** @throws TouchlineError; one that is not retryable ends the segment as dead */
+export type Analyse = (
+  task: Pick<AnalyseJob, 'segment' | 'pass' | 'sport'> & { bytes: Uint8Array },
+  signal: AbortSignal,
+) => Promise<Findings>;
+
+/** As `cutClip`. */
+export type Cut = (
+  job: CutJob,
+  host: CutHost,
+  tools: { log: Log; clock: Clock; signal: AbortSignal },
+) => Promise<ClipSidecar>;
+
+/** 25 s is what a supervisor grants (30 s in Kubernetes and here); 5 s of it are for giving back what is not done. */
+const drainMsMaxDefault = 20_000;
+/** What failed may go through later: a store that restarts, a machine short of memory. */
+const retryDelaysMs = [1_000, 5_000, 15_000] as const;
+
+/**
+ * Runs jobs until `signal` aborts; then takes no more, finishes or gives back what is in hand, and returns. What a job
+ * makes is in the store before its result is on the queue, and its result is there before the job is acknowledged. A job
+ * whose lease is lost is called off and writes nothing more.
+ */
+export async function runWorker(options: WorkerOptions, signal: AbortSignal): Promise<void> {
+  const { queue, clock, log } = options;
+  const slots = options.slots ?? { analyse: 1, cut: 1 };
+  const called = new AbortController();
+  const done = new AbortController();
+  const limit = untilAborted(signal)
+    .then(async () => await clock.sleep(options.drainMsMax ?? drainMsMaxDefault, done.signal))
+    .then(
+      () => called.abort(new Error('draining')),
+      () => undefined,
+    );
+  log.info('worker started', { slots });
+  try {
+    await Promise.all([
+      queue.consume('analyse', {
+        slots: slots.analyse,
+        signal,
+        handle: async (lease) => await handle(lease, options, called.signal, analyse),
+      }),
+      queue.consume('cut', {
+        slots: slots.cut,
+        signal,
+        handle: async (lease) => await handle(lease, options, called.signal, cut),
+      }),
+    ]);
+  } finally {
+    done.abort();
+    if (signal.aborted) await limit;
+  }
+  log.info('worker stopped');
+}
+
+type Work<J> = (job: J, options: WorkerOptions, signal: AbortSignal) => Promise<PartialResult>;
+type PartialResult =
+  | Pick<AnalyseResult, 'of' | 'pass' | 'segmentId' | 'outcome'>
+  | Pick<CutResult, 'of' | 'clipId' | 'revision' | 'outcome'>;
+
+async function handle<J extends AnalyseJob | CutJob>(
+  lease: Lease<J>,
+  options: WorkerOptions,
+  calledOff: AbortSignal,
+  work: Work<J>,
+): Promise<Outcome> {
+  const { clock, log, queue } = options;
+  const { job, attempt } = lease;
+  const startedAtMs = clock.nowMs();
+  const signal = AbortSignal.any([lease.signal, calledOff]);
+  try {
+    const result = await work(job, options, signal);
+    signal.throwIfAborted();
+    await queue.put([resultOf(lease, result, options, startedAtMs)]);
+    const { id: jobId } = job;
+    log.info('job done', {
+      jobId,
+      attempt,
+      durationMs: clock.nowMs() - startedAtMs,
+      outcome: result.outcome.kind,
+    });
+    return { kind: 'done' };
+  } catch (thrown) {
+    const error = asTouchlineError(thrown);
+    if (signal.aborted) {
+      const why = lease.signal.aborted ? 'lease lost' : 'draining';
+      log.info('job given back', { jobId: job.id, attempt, why });
+      return { kind: 'release' };
+    }
+    if (!error.retryable) {
+      log.warn('job is dead', { jobId: job.id, attempt, error });
+      await queue.put([resultOf(lease, deadResult(job, error), options, startedAtMs)]);
+      return { kind: 'done' };
+    }
+    const delayMs = retryDelaysMs[attempt - 1] ?? retryDelaysMs.at(-1) ?? 0;
+    log.warn('job failed', { jobId: job.id, attempt, delayMs, error });
+    return { kind: 'retry', delayMs, reason: `${error.code}: ${error.message}` };
+  }
+}
+
+async function analyse(job: AnalyseJob, options: WorkerOptions, signal: AbortSignal): Promise<PartialResult> {
+  const { segment, pass, sport } = job;
+  const bytes = await readSegment(options.store, segment);
+  signal.throwIfAborted();
+  const { signals, spots } = await options.analyse({ segment, pass, sport, bytes }, signal);
+  return { of: 'analyse', pass, segmentId: segment.id, outcome: { kind: 'found', signals, spots } };
+}
+
+async function cut(job: CutJob, options: WorkerOptions, signal: AbortSignal): Promise<PartialResult> {
+  const { store, clock, workFolder } = options;
+  const log = options.log.child({ clipId: job.clipId, revision: job.revision });
+  const host = createCutHost({ store, workFolder, signal });
+  try {
+    const sidecar = await options.cut(job, host, { log, clock, signal });
+    return { of: 'cut', clipId: job.clipId, revision: job.revision, outcome: { kind: 'cut', sidecar } };
+  } finally {
+    await host.cleanUp();
+  }
+}
+
+function deadResult(job: AnalyseJob | CutJob, { code, message }: TouchlineError): PartialResult {
+  const outcome = { kind: 'dead', fault: { code, message } } as const;
+  return job.kind === 'analyse'
+    ? { of: 'analyse', pass: job.pass, segmentId: job.segment.id, outcome }
+    : { of: 'cut', clipId: job.clipId, revision: job.revision, outcome };
+}
+
+function resultOf(
+  lease: Lease<AnalyseJob | CutJob>,
+  result: PartialResult,
+  options: WorkerOptions,
+  startedAtMs: number,
+): ResultJob {
+  const { job, attempt } = lease;
+  const { instanceId, workerId, clock } = options;
+  const nowMs = clock.nowMs();
+  const served = { jobId: job.id, attempt, instanceId, workerId, startedAtMs, finishedAtMs: nowMs };
+  return {
+    kind: 'result',
+    id: `result-${job.id}`,
+    channelId: job.channelId,
+    runId: job.runId,
+    deadlineAtMs: job.deadlineAtMs,
+    queuedAtMs: nowMs,
+    result: { ...served, ...result },
+  };
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+}
