@@ -7,7 +7,7 @@ import type { Job, JobKind } from '../core/jobs.ts';
 export interface Queue {
   readonly capabilities: QueueCapabilities;
 
-  /** Durable when it resolves. A job whose id is already waiting or running is left as it is. */
+  /** Durable when it resolves. A job whose id is waiting, running, or dead and not yet handed out, is left as it is. */
   put(jobs: readonly Job[]): Promise<void>;
 
   /**
