@@ -1,0 +1,360 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { systemClock } from '../../core/clock.ts';
+import { TouchlineError } from '../../core/errors.ts';
+import { Secret } from '../../core/secret.ts';
+import type { SegmentRecord } from '../../core/segment.ts';
+import type { Analyse } from '../../worker/worker.ts';
+import { openDeskRig, segmentBytes, segmentOf, type DeskRig } from '../support/desk.ts';
+import { MemoryBroker } from '../support/memory-queue.ts';
+import { usePostgres } from '../support/postgres.ts';
+
+const postgres = usePostgres();
+let rig: DeskRig;
+afterEach(async () => await rig.stop());
+
+/** Sees one goal, 2 s into segment 6. */
+const seesGoal: Analyse = async ({ segment }) => ({
+  signals: [],
+  spots: segment.seq === 6 ? [goalAt(26_000)] : [],
+});
+
+describe('a run at the match desk', () => {
+  it('ends with every segment in one final state and one clip of the goal, with reasons', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    rig.work({ analyse: seesGoal, instanceId: 'i-0abc' });
+    const run = await play(rig, 12);
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+
+    const report = await rig.desk.runReport(run.runId);
+    expect(report).toMatchObject({ isTerminal: true, segments: { total: 12, dead: 0 } });
+    expect(report.segments.clip + report.segments.noClip).toBe(12);
+    expect(report.segments.clip).toBeGreaterThan(2);
+    expect(report.moments).toMatchObject([{ label: 'goal', peakMs: 26_000, state: 'exact' }]);
+    expect(report.moments[0]?.reasons[0]?.text).not.toBe('');
+    expect(report.clips).toMatchObject([
+      { momentId: report.moments[0]?.id, revision: 'exact', made: 'smart' },
+    ]);
+    const segments = await rig.desk.listSegments({ runId: run.runId });
+    expect(segments.map((segment) => segment.instanceId)).toEqual(Array.from({ length: 12 }, () => 'i-0abc'));
+    expect(segments.map((segment) => segment.seq)).toEqual(Array.from({ length: 12 }, (_, seq) => seq));
+
+    const clipId = report.clips[0]?.id ?? '';
+    const kinds = (await rig.desk.eventsSince(0, 1000)).map((event) => event.kind);
+    expect(kinds.indexOf('moment.found')).toBeLessThan(kinds.indexOf('clip.visible'));
+    expect(kinds.filter((kind) => kind === 'clip.visible')).toHaveLength(2);
+    const { steps } = await rig.desk.waterfall(clipId);
+    expect(steps.map(({ step }) => step)).toEqual([
+      'happened',
+      'segment-closed',
+      'queued',
+      'analysis-started',
+      'analysed',
+      'decided',
+      'fast-cut-started',
+      'fast-cut',
+      'fast-visible',
+      'exact-cut-started',
+      'exact-cut',
+      'exact-visible',
+    ]);
+    const times = steps.slice(2).map(({ atMs }) => atMs);
+    expect(times).toEqual(times.toSorted((one, other) => one - other));
+  });
+
+  it('is not changed by hearing everything twice', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    const { events } = rig.ingest;
+    rig.work({ analyse: seesGoal });
+    const run = await play(rig, 12, async (segment) => await events.onSegment(segment));
+    await events.onRunStarted({ ...run, startWallMs: 1_700_000_000_000 });
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    const before = await ledger(rig);
+    // What a crash between commit and acknowledgement brings back: every result once more.
+    const jobs = await rig.catalogue.db.selectFrom('jobs').selectAll().execute();
+    for (const job of jobs.filter(({ kind }) => kind === 'analyse')) {
+      await rig.broker.connect().put([
+        {
+          kind: 'result',
+          id: `again-${job.id}`,
+          channelId: job.channel_id,
+          runId: job.run_id,
+          deadlineAtMs: 0,
+          queuedAtMs: 0,
+          result: {
+            of: 'analyse',
+            jobId: job.id,
+            attempt: 2,
+            instanceId: 'late',
+            workerId: 'late',
+            startedAtMs: 0,
+            finishedAtMs: 0,
+            pass: 'coarse',
+            segmentId: job.subject_id,
+            outcome: { kind: 'found', signals: [], spots: [goalAt(3_000)] },
+          },
+        },
+      ]);
+    }
+    await drained(rig);
+    await events.onRunEnded({ ...run, segmentCount: 12, why: 'stopped' });
+    expect(await ledger(rig)).toEqual(before);
+  });
+
+  it('goes on where the last process was killed, from the ledger and the queue alone', async () => {
+    const databaseUrl = await postgres.migratedDatabase();
+    const home = await mkdtemp(join(tmpdir(), 'touchline-desk-'));
+    const kept = { home, broker: new MemoryBroker({ clock: systemClock }) };
+    rig = await openDeskRig(databaseUrl, kept);
+    const run = await play(rig, 12, async () => {}, 5);
+    await rig.stop();
+
+    rig = await openDeskRig(databaseUrl, kept);
+    rig.work({ analyse: seesGoal });
+    await play(rig, 12, async () => {}, 12, run);
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    const report = await rig.desk.runReport(run.runId);
+    expect(report.segments.clip + report.segments.noClip).toBe(12);
+    expect(report.clips).toHaveLength(1);
+    await rm(home, { recursive: true });
+  });
+
+  it('shows a segment that could not be read as dead, and gives it another chance by hand', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    let isMended = false;
+    rig.work({
+      analyse: async (task, signal) => {
+        if (task.segment.seq === 6 && !isMended) throw corrupt();
+        return await seesGoal(task, signal);
+      },
+    });
+    const run = await play(rig, 12);
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    const dead = await rig.desk.listDead({ runId: run.runId });
+    expect(dead).toMatchObject([
+      { seq: 6, state: 'dead', deadReason: 'corrupt: the segment is half as long as it should be' },
+    ]);
+    expect(await rig.desk.runReport(run.runId)).toMatchObject({
+      segments: { total: 12, clip: 0, noClip: 11, dead: 1 },
+      moments: [],
+    });
+
+    isMended = true;
+    const lastEventId = await rig.desk.lastEventId();
+    await rig.desk.retrySegment(dead[0]?.id ?? '');
+    await rig.untilEvent((event) => event.kind === 'run.finished' && event.id > lastEventId);
+    const report = await rig.desk.runReport(run.runId);
+    expect(report.segments.dead).toBe(0);
+    expect(report.moments).toMatchObject([{ label: 'goal', state: 'exact' }]);
+    await expect(rig.desk.retrySegment(dead[0]?.id ?? '')).rejects.toMatchObject({ code: 'segment.taken' });
+  });
+
+  it('keeps jobs in the ledger while the queue is away, and sends them in order when it is back', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    const put = rig.broker.put.bind(rig.broker);
+    const order: string[] = [];
+    let isAway = true;
+    rig.broker.put = (job) => {
+      if (isAway) throw new Error('the queue is away');
+      order.push(job.id);
+      put(job);
+    };
+    const run = await play(rig, 3);
+    const open = await rig.desk.listSegments({ runId: run.runId });
+    expect(open.map((segment) => segment.state)).toEqual(['stored', 'stored', 'stored']);
+    isAway = false;
+    rig.work({ analyse: seesGoal });
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    expect(order.filter((id) => id.startsWith('look-'))).toEqual(open.map(({ id }) => `look-${id}-coarse`));
+  });
+
+  it('ends segments as dead, with the reason, when no clip of their moment can be cut', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    rig.work({
+      analyse: seesGoal,
+      cut: async () => {
+        throw new TouchlineError({
+          code: 'clip.no-media',
+          message: 'no picture',
+          retryable: false,
+          blame: 'input',
+        });
+      },
+    });
+    const run = await play(rig, 12);
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    const report = await rig.desk.runReport(run.runId);
+    expect(report.moments).toMatchObject([{ state: 'failed' }]);
+    expect(report.segments).toMatchObject({ total: 12, clip: 0 });
+    expect(report.segments.dead).toBeGreaterThan(2);
+    expect((await rig.desk.listDead({}))[0]?.deadReason).toBe('no clip could be made: no-media: no picture');
+  });
+});
+
+describe('the editor', () => {
+  it('decides, and may change their mind', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    rig.work({ analyse: seesGoal });
+    await play(rig, 12);
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    const [moment] = await rig.desk.listMoments({ decision: 'undecided' });
+    const id = moment?.id ?? '';
+    expect(await rig.desk.decide(id, 'approved')).toMatchObject({ decision: 'approved' });
+    expect(await rig.desk.listMoments({ decision: 'undecided' })).toEqual([]);
+    expect((await rig.desk.listClips({}))[0]).toMatchObject({ decision: 'approved', label: 'goal' });
+    expect(await rig.desk.decide(id, 'rejected')).toMatchObject({ decision: 'rejected' });
+    expect(await rig.desk.decide(id, 'undecided')).toMatchObject({
+      decision: 'undecided',
+      decidedAtMs: null,
+    });
+    await expect(rig.desk.decide('mom_none', 'approved')).rejects.toMatchObject({ code: 'moment.not-found' });
+  });
+});
+
+describe('channels and keys', () => {
+  it('opens a channel by its key alone, and by no other', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    const { channel, key } = await rig.desk.createChannel({ name: 'derby', sport: 'soccer' });
+    expect(channel).toMatchObject({ name: 'derby', state: 'waiting', keys: [{ id: key.id }] });
+    const { host } = rig.ingest;
+    const remote = { address: '127.0.0.1' };
+    expect(await host.authenticate(key.key, remote)).toBe(channel.id);
+    const text = key.key.reveal();
+    const flipped = text.slice(0, -1) + (text.endsWith('0') ? '1' : '0');
+    for (const wrong of [flipped, text.slice(0, -1), `${text}0`, '', 'tl_', text.toUpperCase()]) {
+      expect(await host.authenticate(new Secret(wrong), remote), wrong).toBeUndefined();
+    }
+    const stored = await rig.catalogue.db.selectFrom('channel_keys').selectAll().execute();
+    expect(JSON.stringify(stored)).not.toContain(text.slice(12));
+  });
+
+  it('has two live keys at most: the old one works until it is revoked', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    const { channel, key: old } = await rig.desk.createChannel({ name: 'derby' });
+    const fresh = await rig.desk.issueKey(channel.id);
+    await expect(rig.desk.issueKey(channel.id)).rejects.toMatchObject({ code: 'key.taken' });
+    const { host } = rig.ingest;
+    const remote = { address: '127.0.0.1' };
+    expect(await host.authenticate(old.key, remote)).toBe(channel.id);
+    await rig.desk.revokeKey(channel.id, old.id);
+    expect(await host.authenticate(old.key, remote)).toBeUndefined();
+    expect(await host.authenticate(fresh.key, remote)).toBe(channel.id);
+    await rig.desk.issueKey(channel.id);
+    await rig.desk.deleteChannel(channel.id);
+    expect(await host.authenticate(fresh.key, remote)).toBeUndefined();
+    expect(await rig.desk.listChannels()).toEqual([]);
+    expect((await rig.desk.createChannel({ name: 'derby' })).channel.id).not.toBe(channel.id);
+  });
+
+  it.each(['', 'Derby', '-derby', 'derby-', 'a/b', 'x'.repeat(64)])('refuses the name "%s"', async (name) => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    await expect(rig.desk.createChannel({ name })).rejects.toMatchObject({ code: 'channel.invalid' });
+    expect(await rig.desk.listChannels()).toEqual([]);
+  });
+
+  it('refuses a second channel of one name, and a sport without rules', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    await rig.desk.createChannel({ name: 'a'.repeat(63) });
+    await expect(rig.desk.createChannel({ name: 'a'.repeat(63) })).rejects.toMatchObject({
+      code: 'channel.taken',
+    });
+    await expect(rig.desk.createChannel({ name: 'b', sport: 'chess' })).rejects.toMatchObject({
+      code: 'rules.unknown-sport',
+    });
+  });
+
+  it('goes from waiting to idle and back, and twice is once', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    const { channel } = await rig.desk.createChannel({ name: 'derby' });
+    expect((await rig.desk.stopChannel(channel.id)).state).toBe('idle');
+    expect((await rig.desk.stopChannel(channel.id)).state).toBe('idle');
+    expect((await rig.desk.startChannel(channel.id)).state).toBe('waiting');
+    expect((await rig.desk.startChannel(channel.id)).state).toBe('waiting');
+    await expect(rig.desk.getChannel('nobody')).rejects.toMatchObject({ code: 'channel.not-found' });
+  });
+});
+
+describe('one catalogue', () => {
+  it('has one desk, and the next takes over when the first has ended', async () => {
+    const databaseUrl = await postgres.migratedDatabase();
+    rig = await openDeskRig(databaseUrl);
+    const second = openDeskRig(databaseUrl);
+    await rig.stop();
+    rig = await second;
+    expect(await rig.desk.listChannels()).toEqual([]);
+  });
+
+  it('answers when asked whether it is ready, and in numbers', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    rig.work({ analyse: seesGoal });
+    await play(rig, 12);
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    const checks = await rig.desk.readiness();
+    expect(checks.filter((check) => !check.isOk)).toEqual([]);
+    const families = await rig.desk.metrics();
+    const names = families.map((family) => family.name);
+    expect(new Set(names).size).toBe(names.length);
+    const waits = families.find((family) => family.name === 'touchline_job_wait_seconds');
+    const count = waits?.samples.find((one) => one.suffix === '_count' && one.labels['queue'] === 'analyse');
+    expect(count?.value).toBeGreaterThanOrEqual(12);
+  });
+});
+
+/** Announces a run of `count` segments, of which `until` are announced and, when it is all of them, the end. */
+async function play(
+  rig: DeskRig,
+  count: number,
+  afterEach: (segment: SegmentRecord) => Promise<void> = async () => {},
+  until = count,
+  again?: { channelId: string; runId: string },
+): Promise<{ channelId: string; runId: string }> {
+  const { events } = rig.ingest;
+  const channelId =
+    again?.channelId ?? (await rig.desk.createChannel({ name: 'derby', sport: 'soccer' })).channel.id;
+  const run = again ?? { channelId, runId: 'run_test' };
+  await events.onRunStarted({ ...run, startWallMs: 1_700_000_000_000 });
+  for (let seq = 0; seq < until; seq += 1) {
+    const segment = segmentOf(run, seq);
+    await rig.store.put(segment.key, segmentBytes, { contentType: 'video/mp2t', ifNoneMatch: true });
+    await events.onSegment(segment);
+    await afterEach(segment);
+  }
+  if (until === count) await events.onRunEnded({ ...run, segmentCount: count, why: 'stopped' });
+  return run;
+}
+
+/** Every table that the outcome of a run stands in. */
+async function ledger(rig: DeskRig): Promise<unknown> {
+  const { db } = rig.catalogue;
+  return await Promise.all([
+    db.selectFrom('segments').selectAll().orderBy('seq').execute(),
+    db.selectFrom('moments').selectAll().orderBy('ordinal').execute(),
+    db.selectFrom('clips').selectAll().execute(),
+    db.selectFrom('jobs').selectAll().orderBy('ordinal').execute(),
+    db.selectFrom('results').selectAll().orderBy('job_id').execute(),
+    db.selectFrom('events').selectAll().where('kind', '<>', 'channel.health').orderBy('id').execute(),
+  ]);
+}
+
+/** Resolves when the queue is empty. */
+async function drained(rig: DeskRig): Promise<void> {
+  const stop = new AbortController();
+  while (rig.broker.entries.size > 0) await rig.broker.change(stop.signal);
+}
+
+function goalAt(atMs: number) {
+  return { atMs, label: 'goal', confidence: 1, source: 'test', durationMs: 0, evidence: {} };
+}
+
+function corrupt(): TouchlineError {
+  return new TouchlineError({
+    code: 'segment.corrupt',
+    message: 'the segment is half as long as it should be',
+    retryable: false,
+    blame: 'input',
+  });
+}
