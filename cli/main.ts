@@ -4,6 +4,9 @@ import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../core/env.ts';
 import { asTouchlineError } from '../core/errors.ts';
 import { terminalIo, type CliIo } from './cli-io.ts';
+import { register as registerChannel } from './commands/channel.ts';
+import { register as registerClips } from './commands/clips.ts';
+import { register as registerDoctor } from './commands/doctor.ts';
 import { register as registerVersion } from './commands/version.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 
@@ -11,7 +14,12 @@ import { exitCodeOf, exitCodes } from './exit-codes.ts';
  * `touchline ...`: one file of `commands/` per command, each with a `register(program, io)` that only declares. What a
  * command needs it imports in its action, so that `touchline version` does not load a database client.
  */
-const commands: readonly ((program: Command, io: CliIo) => void)[] = [registerVersion];
+const commands: readonly ((program: Command, io: CliIo) => void)[] = [
+  registerChannel,
+  registerClips,
+  registerDoctor,
+  registerVersion,
+];
 
 process.exitCode = await main(process.argv.slice(2));
 

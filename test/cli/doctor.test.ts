@@ -1,0 +1,85 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { systemClock } from '../../core/clock.ts';
+import { readConfig } from '../../core/config.ts';
+import { systemRandom } from '../../core/random.ts';
+import { checkFfmpeg, checkNode, checks, examine, type Finding } from '../../cli/doctor/checks.ts';
+
+let home: string;
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'touchline-test-'));
+});
+afterAll(async () => {
+  await rm(home, { recursive: true, force: true });
+});
+
+describe('the doctor', () => {
+  it.each([
+    ['20.19.0', 'ok'],
+    ['20.18.3', 'bad'],
+    ['18.20.0', 'bad'],
+    ['22.0.0', 'ok'],
+  ])('says of Node %s: %s', (version, level) => {
+    expect(checkNode(version).level).toBe(level);
+  });
+
+  it('names the encoder that an ffmpeg was built without, and how to get one that has it', () => {
+    const stdout = ' V....D mpeg4   MPEG-4\n A....D aac   AAC (Advanced Audio Coding)\n';
+    const finding = checkFfmpeg({ ok: true, stdout });
+    expect(finding).toMatchObject({ level: 'bad', message: expect.stringContaining('without libx264') });
+    expect(finding.message).toContain('apt-get install');
+  });
+
+  it('finds a port that another program holds, and names the setting', async () => {
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen({ host: '127.0.0.1', port: 0 }, resolve));
+    const { port } = holder.address() as AddressInfo;
+    const env = { TOUCHLINE_HTTP_PORT: '0', TOUCHLINE_RTMP_PORT: String(port) };
+    const finding = await ask('ports', env);
+    expect(finding.level).toBe('bad');
+    expect(finding.message).toContain(`127.0.0.1:${port} is taken`);
+    expect(finding.message).toContain('TOUCHLINE_RTMP_PORT');
+    expect((await ask('ports', env, true)).level).toBe('ok');
+    await new Promise((resolve) => holder.close(resolve));
+    expect((await ask('ports', env)).level).toBe('ok');
+  });
+
+  it('proves the store by using it, and says when the folder cannot be one', async () => {
+    expect((await ask('store', {})).level).toBe('ok');
+    await writeFile(join(home, 'a-file'), '');
+    const finding = await ask('store', { TOUCHLINE_STORE: join(home, 'a-file') });
+    expect(finding.level).toBe('bad');
+    expect(finding.message).toContain('a-file');
+  });
+
+  it('looks for free space in a folder that does not exist yet', async () => {
+    expect((await ask('disk', { TOUCHLINE_STORE: join(home, 'not/yet') })).message).toMatch(
+      /^[\d.]+ GB free/,
+    );
+  });
+
+  it('says when the database does not answer, and never shows its password', async () => {
+    const finding = await ask('database', { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' });
+    expect(finding.level).toBe('bad');
+    expect(finding.message).not.toContain('hunter2');
+  });
+
+  it('loads every model, and names the folder that holds none', async () => {
+    expect((await ask('models', {})).message).toContain('3 load');
+    const finding = await ask('models', { TOUCHLINE_MODELS: join(home, 'no-models') });
+    expect(finding).toMatchObject({ level: 'bad', message: expect.stringContaining('no-models') });
+  });
+});
+
+async function ask(name: string, env: Record<string, string>, isRunning = false): Promise<Finding> {
+  const config = readConfig({ TOUCHLINE_HOME: home, ...env }, home);
+  const { check } = checks.find((one) => one.name === name) ?? { check: undefined };
+  if (!check) throw new Error(`the doctor has no check named ${name}`);
+  const context = { config, clock: systemClock, random: systemRandom, isRunning };
+  return await examine(name, async () => await check(context));
+}
