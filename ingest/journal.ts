@@ -21,6 +21,7 @@ export class RunJournal {
   readonly #path: string;
   readonly #file: FileHandle;
   #bytes = 0;
+  #written: Promise<void> = Promise.resolve();
 
   private constructor(path: string, file: FileHandle) {
     this.#path = path;
@@ -57,9 +58,16 @@ export class RunJournal {
     if (isComplete) await rm(this.#path, { force: true });
   }
 
-  /** Written at its own place: a line that a full disk cut short is written over, not behind. */
   async #append(line: JournalLine, isDurable = true): Promise<void> {
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    // Storing and announcing write here independently of each other: one line after the other.
+    const written = this.#written.then(() => this.#write(bytes, isDurable));
+    this.#written = written.catch(() => {});
+    await written;
+  }
+
+  /** Written at its own place: a line that a full disk cut short is written over, not behind. */
+  async #write(bytes: Buffer, isDurable: boolean): Promise<void> {
     await this.#file.write(bytes, 0, bytes.length, this.#bytes);
     if (isDurable) await this.#file.datasync();
     this.#bytes += bytes.length;
@@ -86,9 +94,9 @@ export async function repairJournals(options: {
     if (run) {
       const { channelId, runId } = run;
       if (!told.isStartAnnounced) await persistence.insist('announce', () => events.onRunStarted(run));
-      const unheard = told.stored.filter((record) => record.seq > told.lastAnnouncedSeq);
+      const unheard = [...told.stored.values()].filter((record) => record.seq > told.lastAnnouncedSeq);
       for (const record of unheard) await persistence.insist('announce', () => events.onSegment(record));
-      const segmentCount = told.stored.length;
+      const segmentCount = told.stored.size;
       const why = told.why ?? 'crash';
       await persistence.insist('announce', () => events.onRunEnded({ channelId, runId, segmentCount, why }));
       repaired.runCount += 1;
@@ -109,7 +117,8 @@ type JournalLine =
 interface JournalContent {
   /** Undefined when not even the first line is whole: then nothing of the run was stored. */
   run: RunIdentity | undefined;
-  stored: SegmentRecord[];
+  /** By number: a write that was slow to be confirmed is done twice. */
+  stored: Map<number, SegmentRecord>;
   isStartAnnounced: boolean;
   lastAnnouncedSeq: number;
   why: RunEnd | undefined;
@@ -119,7 +128,7 @@ interface JournalContent {
 function readJournal(text: string): JournalContent {
   const content: JournalContent = {
     run: undefined,
-    stored: [],
+    stored: new Map(),
     isStartAnnounced: false,
     lastAnnouncedSeq: -1,
     why: undefined,
@@ -130,7 +139,7 @@ function readJournal(text: string): JournalContent {
     if ('run' in entry) content.run = entry.run;
     else if ('stored' in entry) {
       const record = segmentRecord.safeParse(entry.stored);
-      if (record.success) content.stored.push(record.data);
+      if (record.success) content.stored.set(record.data.seq, record.data);
     } else if ('announced' in entry) {
       if (entry.announced === 'start') content.isStartAnnounced = true;
       else content.lastAnnouncedSeq = Math.max(content.lastAnnouncedSeq, entry.announced);

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 
-import type { Clock } from '../../core/clock.ts';
 import type { MediaPacket } from '../../ingest/media-packet.ts';
 import { TsPackets } from '../../ingest/ts-packets.ts';
 
@@ -110,52 +109,4 @@ export function decode(bytes: Uint8Array): { complaints: string; pictureCount: n
     pictureCount: lines.filter((line) => line.startsWith('0,')).length,
     complaints: lines.filter((line) => !line.startsWith('0,')).join('\n'),
   };
-}
-
-/** A clock that goes when it is told to; sleepers wake in order. */
-export class HandClock implements Clock {
-  #wallMs: number;
-  #monotonicMs = 0;
-  #sleepers: { untilMs: number; wake: () => void }[] = [];
-
-  constructor(wallMs = 1_800_000_000_000) {
-    this.#wallMs = wallMs;
-  }
-
-  nowMs(): number {
-    return this.#wallMs;
-  }
-
-  monotonicMs(): number {
-    return this.#monotonicMs;
-  }
-
-  /** What an operator or NTP does to the host. */
-  stepWallMs(byMs: number): void {
-    this.#wallMs += byMs;
-  }
-
-  advance(ms: number): void {
-    this.#monotonicMs += ms;
-    this.#wallMs += ms;
-    const due = this.#sleepers.filter((sleeper) => sleeper.untilMs <= this.#monotonicMs);
-    this.#sleepers = this.#sleepers.filter((sleeper) => sleeper.untilMs > this.#monotonicMs);
-    for (const sleeper of due.toSorted((one, other) => one.untilMs - other.untilMs)) sleeper.wake();
-  }
-
-  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const sleeper = { untilMs: this.#monotonicMs + ms, wake: resolve };
-      this.#sleepers.push(sleeper);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-          reject(signal.reason as Error);
-        },
-        { once: true },
-      );
-    });
-  }
 }
