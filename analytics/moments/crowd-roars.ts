@@ -18,6 +18,8 @@ const holeMsMax = 1500;
 /** With fewer samples before it there is no telling what quiet is. */
 const baselineCountMin = 4;
 const onsetStrengthMin = 0.2;
+/** Below this nobody had switched the sound on: what follows is not a crowd that rises. */
+const muteDbMax = -75;
 
 /**
  * Stretches in which the noise floor rises over its own recent median while mean and floor stay close: thousands of
@@ -25,7 +27,9 @@ const onsetStrengthMin = 0.2;
  */
 export function crowdRoars(evidence: Evidence, rules: Rules): Clue[] {
   const untilMs = evidence.knownUntilMs;
-  const floor = joinSeries(evidence.signals, signalNames.crowdFloor, untilMs);
+  const floor = joinSeries(evidence.signals, signalNames.crowdFloor, untilMs).filter(
+    (sample) => sample.value > muteDbMax,
+  );
   const crest = joinSeries(evidence.signals, signalNames.crowdCrest, untilMs);
   const speech = joinSeries(evidence.signals, signalNames.speech, untilMs);
   const loud = floor

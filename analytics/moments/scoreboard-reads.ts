@@ -74,7 +74,7 @@ function tokensOf(field: Field): ScoreToken[] {
 
 /** A lone O or l on a bug is a nought or a one: the reader knows letters better than the sport. */
 function asDigit(text: string): string {
-  if (/^[oOQ]$/.test(text)) return '0';
+  if (/^[oOQD]$/.test(text)) return '0';
   if (/^[lI|]$/.test(text)) return '1';
   return text;
 }

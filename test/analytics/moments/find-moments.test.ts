@@ -90,6 +90,14 @@ describe('findMoments', () => {
     expect(countOf({ crestDb: 5.1, riseDb: 8.4 })).toBe(0);
     expect(countOf({ riseDb: 3 })).toBe(0);
     expect(countOf({ untilMs: 41_000 })).toBe(0);
+    // From digital silence to a stadium is a plug that was put in.
+    expect(countOf({ riseDb: 60 })).toBe(1);
+    const muteFirst = evidenceOf(resultsOf({ durationMs: 90_000, hasBug: false }));
+    const signals = muteFirst.signals.map((signal) => ({
+      ...signal,
+      values: signal.values.map((value, index) => ((signal.atMs[index] ?? 0) < 40_000 ? -100 : value)),
+    }));
+    expect(findMoments({ ...muteFirst, signals }, soccer)).toEqual([]);
   });
 
   it('finds the goal with less sureness when the sound or the bug is missing, and is never silent', () => {
