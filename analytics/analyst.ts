@@ -18,6 +18,7 @@ import type { ModelPack } from './inference/model-manifest.ts';
 import type { PictureRequest } from './sampling/picture-request.ts';
 import { sampleSegment } from './sampling/sample-segment.ts';
 import { checkSegment } from './sampling/segment-check.ts';
+import { createScoreboardDetector } from './scoreboard/scoreboard-detector.ts';
 
 /** Looks at segments: samples each once and lets every detector find what it can. */
 export interface Analyst {
@@ -97,9 +98,13 @@ async function gather(
   modelFolders: readonly string[],
   inference: ReturnType<typeof createInference>,
 ): Promise<Equipment> {
-  const speechModel = await builtInModel('silero-vad');
+  const [speechModel, textFinder, textReader] = await Promise.all([
+    builtInModel('silero-vad'),
+    builtInModel('pp-ocrv4-det'),
+    builtInModel('pp-ocrv4-rec'),
+  ]);
   const brought = (await Promise.all(modelFolders.map(readModelFolder))).flat();
-  const packs = [speechModel, ...brought];
+  const packs = [speechModel, textFinder, textReader, ...brought];
   refuseDoubles(packs);
   return {
     packs,
@@ -109,6 +114,7 @@ async function gather(
       createCrowdDetector(),
       createWhistleDetector(),
       createSpeechDetector(inference, speechModel),
+      createScoreboardDetector({ inference, textFinder, textReader }),
       ...brought.map((pack) => createModelDetector(pack, inference)),
     ],
   };

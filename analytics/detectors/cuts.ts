@@ -26,9 +26,10 @@ export const overview = { perSecondMax: 12.5, view: { kind: 'stretch', width: 64
 
 /** The same cut seen again, or a wipe, within this time is one cut. */
 const cutApartMs = 500;
-const differenceMin = 0.3;
-/** Against the median of the second before and after: true cuts of the footage have 4.6 and more, pans up to 2.1. */
-const ratioMin = 2.5;
+/** The footage's true cuts have 0.5 and more, its wildest whip pan 0.37. */
+const differenceMin = 0.4;
+/** Against the median of the second before and after: true cuts of the footage have 4.6 and more, pans up to 2.6. */
+const ratioMin = 2.8;
 const ratioFull = 5;
 const neighbourCount = 12;
 /** A still picture has a median of nearly 0, and any change would be infinitely unusual. */
