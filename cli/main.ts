@@ -4,10 +4,16 @@ import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../core/env.ts';
 import { asTouchlineError } from '../core/errors.ts';
 import { terminalIo, type CliIo } from './cli-io.ts';
+import { register as registerAnalyse } from './commands/analyse.ts';
 import { register as registerChannel } from './commands/channel.ts';
 import { register as registerClips } from './commands/clips.ts';
 import { register as registerDoctor } from './commands/doctor.ts';
+import { register as registerIngest } from './commands/ingest.ts';
+import { register as registerMigrate } from './commands/migrate.ts';
+import { register as registerServe } from './commands/serve.ts';
+import { register as registerUp } from './commands/up.ts';
 import { register as registerVersion } from './commands/version.ts';
+import { register as registerWorker } from './commands/worker.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 
 /**
@@ -15,10 +21,16 @@ import { exitCodeOf, exitCodes } from './exit-codes.ts';
  * command needs it imports in its action, so that `touchline version` does not load a database client.
  */
 const commands: readonly ((program: Command, io: CliIo) => void)[] = [
+  registerAnalyse,
   registerChannel,
   registerClips,
   registerDoctor,
+  registerIngest,
+  registerMigrate,
+  registerServe,
+  registerUp,
   registerVersion,
+  registerWorker,
 ];
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+
+import type { CliIo } from '../cli-io.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+/** `touchline worker`: takes jobs from the queue until it is told to end. */
+export function register(program: Command, io: CliIo): void {
+  program
+    .command('worker')
+    .description('Run one worker process: analysis and cutting')
+    .option('--supervised', 'end at once when the process that started this one is gone')
+    .action(async (options: { supervised?: true }) => {
+      const { readConfig } = await import('../../core/config.ts');
+      const { createLog } = await import('../../core/log.ts');
+      const config = readConfig(io.env, io.cwd);
+      const log = createLog({ level: config.logLevel });
+      if (options.supervised) {
+        // Nobody would restart us, collect us or give us a queue: what is in hand goes to another worker.
+        process.once('disconnect', () => process.exit(exitCodes.temporary));
+      }
+      const { runWorkerProcess } = await import('../wire.ts');
+      await runWorkerProcess(config, log, io.signal);
+      if (process.connected) process.disconnect();
+    });
+}

@@ -1,0 +1,289 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { createAnalyst, type Analyst } from '../analytics/analyst.ts';
+import { cutClip } from '../clipper/cut-clip.ts';
+import { openMatchDesk } from '../control/open-match-desk.ts';
+import type { MatchDesk } from '../control/match-desk.ts';
+import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
+import { environmentOf, type Config } from '../core/config.ts';
+import { TouchlineError } from '../core/errors.ts';
+import { newId } from '../core/ids.ts';
+import type { Log } from '../core/log.ts';
+import { siblingModule } from '../core/process.ts';
+import type { Random } from '../core/random.ts';
+import { systemRandom } from '../core/random.ts';
+import type { Secret } from '../core/secret.ts';
+import type { ChannelDriver, IngestEvents, IngestHost } from '../ingest/channel.ts';
+import { LocalDriver } from '../ingest/local-driver.ts';
+import { createRtmpServer } from '../ingest/rtmp/server.ts';
+import { openQueue } from '../queue/open-queue.ts';
+import { openCatalogue } from '../store/catalogue.ts';
+import { startEmbeddedPostgres } from '../store/embedded-postgres.ts';
+import { openFsStore } from '../store/fs-store.ts';
+import { migrate } from '../store/migrate.ts';
+import { migrations } from '../store/migrations.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { listenWeb } from '../web/server.ts';
+import { runWorker } from '../worker/worker.ts';
+import { touchlineVersion } from './commands/version.ts';
+import { leaveNote, tokenOf } from './connect.ts';
+import { runWorkerFleet } from './worker-fleet.ts';
+
+/** The only place where the parts of the house are put together. */
+
+const clock: Clock = systemClock;
+const random: Random = systemRandom;
+
+/** What a server does besides deciding. */
+export interface HouseParts {
+  /** RTMP, the HTTP API and its page. Without them it takes files only. */
+  isOpen: boolean;
+  workerCount: number;
+}
+
+export interface House {
+  desk: MatchDesk;
+  /** Where it listens; undefined when it is not open. */
+  addresses: { url: string; rtmp: string; token: Secret } | undefined;
+}
+
+/** Longest way to the end: workers drain within 25 s, then the database is stopped. */
+export async function runHouse(
+  config: Config,
+  parts: HouseParts,
+  log: Log,
+  signal: AbortSignal,
+  use: (house: House) => Promise<void>,
+): Promise<void> {
+  await makeHome(config.home);
+  const database = await openDatabase(config, log);
+  const stopped = new AbortController();
+  try {
+    await migrate({ databaseUrl: database.url.reveal(), migrations, log });
+    const untilStopped = AbortSignal.any([signal, stopped.signal]);
+    await runParts({ ...config, databaseUrl: database.url }, parts, log, untilStopped, async (house) => {
+      try {
+        await use(house);
+      } finally {
+        stopped.abort();
+      }
+    });
+  } finally {
+    await database.stop();
+  }
+}
+
+async function runParts(
+  config: Config & { databaseUrl: Secret },
+  parts: HouseParts,
+  log: Log,
+  signal: AbortSignal,
+  use: (house: House) => Promise<void>,
+): Promise<void> {
+  const databaseUrl = config.databaseUrl.reveal();
+  const catalogue = await openCatalogue({ databaseUrl, applicationName: 'touchline-desk', log });
+  const queue = await openQueue({ url: databaseUrl, clock, log: log.child({ part: 'queue' }) });
+  const store = await openStore(config, log);
+  const stopping = new AbortController();
+  const untilStopped = AbortSignal.any([signal, stopping.signal]);
+  try {
+    const ingestFolder = join(config.home, 'ingest');
+    let local: LocalDriver | undefined;
+    const { desk, run } = await openMatchDesk({
+      catalogue,
+      queue,
+      store,
+      clock,
+      random,
+      log,
+      home: config.home,
+      journalFolder: join(ingestFolder, 'journal'),
+      createDriver: (host, events) => {
+        if (!parts.isOpen) return filesOnly;
+        local = localDriver(config, ingestFolder, { host, events }, log);
+        return local;
+      },
+    });
+    // The ports are taken before anything is started, so that a taken one is the only thing that is said.
+    const rtmpPort = await local?.listen();
+    const open = rtmpPort === undefined ? undefined : await openDoors(config, { desk, store, rtmpPort }, log);
+    const workers = runWorkerFleet(
+      {
+        count: parts.workerCount,
+        main: siblingModule(import.meta.url, 'main'),
+        env: environmentOf(config),
+        clock,
+        log: log.child({ part: 'fleet' }),
+      },
+      untilStopped,
+    );
+    const running = Promise.all([run(untilStopped), workers, open?.web.run(untilStopped)]);
+    running.catch(() => stopping.abort());
+    try {
+      await Promise.race([use({ desk, addresses: open }), running]);
+    } finally {
+      stopping.abort();
+      await Promise.allSettled([running]);
+      await open?.takeNoteAway();
+    }
+    await running;
+  } finally {
+    await queue.close();
+    await catalogue.close();
+  }
+}
+
+function localDriver(
+  config: Config,
+  folder: string,
+  desk: { host: IngestHost; events: IngestEvents },
+  log: Log,
+): LocalDriver {
+  return new LocalDriver({
+    ...desk,
+    clock,
+    random,
+    log: log.child({ part: 'ingest' }),
+    folder,
+    createServer: (handlers) =>
+      createRtmpServer({
+        host: config.rtmpHost,
+        port: config.rtmpPort,
+        clock,
+        random,
+        log: log.child({ part: 'rtmp' }),
+        ...handlers,
+      }),
+  });
+}
+
+async function openDoors(
+  config: Config,
+  house: { desk: MatchDesk; store: ObjectStore; rtmpPort: number },
+  log: Log,
+) {
+  const token = await tokenOf(config, random);
+  const rtmp = `rtmp://${reachableHost(config.rtmpHost)}:${house.rtmpPort}/live`;
+  const web = await listenWeb({
+    desk: house.desk,
+    store: house.store,
+    clock,
+    log: log.child({ part: 'web' }),
+    token,
+    version: touchlineVersion(),
+    host: config.httpHost,
+    port: config.httpPort,
+    hostsAllowed: config.httpHostsAllowed,
+    rtmpBase: rtmp,
+  });
+  const url = web.url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+  const takeNoteAway = await leaveNote(config.home, { url, token, rtmp });
+  return { web, url, rtmp, token, takeNoteAway };
+}
+
+function reachableHost(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+}
+
+/** Takes jobs until `signal` aborts. */
+export async function runWorkerProcess(config: Config, log: Log, signal: AbortSignal): Promise<void> {
+  const database = await openDatabase(config, log);
+  if (database.isOurs) {
+    // A queue that nobody else is on, and that would end with us, is of no use to anybody.
+    await database.stop();
+    throw new TouchlineError({
+      code: 'server.unavailable',
+      message: `no server runs in ${config.home}: start \`touchline serve\` first, or set DATABASE_URL to the database of the one that runs elsewhere`,
+      retryable: true,
+      blame: 'environment',
+    });
+  }
+  const workerId = newId('wrk', random);
+  const workerLog = log.child({ part: 'worker', workerId, instanceId: config.instanceId });
+  const queue = await openQueue({ url: database.url.reveal(), clock, log: workerLog });
+  const analyst = openAnalyst(config, workerLog);
+  try {
+    await analyst.ready();
+    await runWorker(
+      {
+        queue,
+        store: await openStore(config, workerLog),
+        analyse: async (task, signal) => await analyst.analyse({ ...task, signal }),
+        cut: cutClip,
+        clock,
+        log: workerLog,
+        instanceId: config.instanceId,
+        workerId,
+        workFolder: join(config.home, 'work', String(process.pid)),
+      },
+      signal,
+    );
+  } finally {
+    await analyst.close();
+    await queue.close();
+  }
+}
+
+export function openAnalyst(config: Pick<Config, 'modelFolders'>, log: Log): Analyst {
+  return createAnalyst({ modelFolders: config.modelFolders, log, clock });
+}
+
+export async function openStore(config: Pick<Config, 'storeFolder'>, log: Log): Promise<ObjectStore> {
+  return await openFsStore({ folder: config.storeFolder, random, log });
+}
+
+/** Brings the catalogue forward, and returns the versions that were applied. */
+export async function migrateCatalogue(config: Config, log: Log): Promise<number[]> {
+  await makeHome(config.home);
+  const database = await openDatabase(config, log);
+  try {
+    return await migrate({ databaseUrl: database.url.reveal(), migrations, log });
+  } finally {
+    await database.stop();
+  }
+}
+
+interface Database {
+  url: Secret;
+  /** Started by this process. */
+  isOurs: boolean;
+  stop(): Promise<void>;
+}
+
+async function openDatabase(config: Config, log: Log): Promise<Database> {
+  if (config.databaseUrl) return { url: config.databaseUrl, isOurs: false, stop: async () => {} };
+  const embedded = await startEmbeddedPostgres({
+    home: config.home,
+    clock,
+    random,
+    log: log.child({ part: 'postgres' }),
+  });
+  return { url: embedded.databaseUrl, isOurs: embedded.isOurs, stop: async () => await embedded.stop() };
+}
+
+async function makeHome(home: string): Promise<void> {
+  try {
+    await mkdir(home, { recursive: true });
+  } catch (cause) {
+    throw new TouchlineError({
+      code: 'config.unwritable-home',
+      message: `${home} cannot be made (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}): everything that touchline writes goes there. Set TOUCHLINE_HOME to a folder that can be written.`,
+      retryable: false,
+      blame: 'environment',
+      cause,
+    });
+  }
+}
+
+/** For a server that only takes files. */
+const filesOnly: ChannelDriver = {
+  run: async (signal) => {
+    if (signal.aborted) return;
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  },
+  start: async () => {},
+  stop: async () => {},
+  health: () => undefined,
+};
