@@ -8,7 +8,7 @@ import type { MediaPacket } from '../media-packet.ts';
 import { authenticationLate, type Refusal } from './refusals.ts';
 import { RtmpSessionMachine, type SessionAction, type SessionEnd, type SessionState } from './session.ts';
 
-export type { SessionEnd } from './session.ts';
+export type { SessionEnd, SessionEndCause } from './session.ts';
 
 /** One accepted publisher. What it sends goes to the listener that `onSession` returned. */
 export interface RtmpSession {
