@@ -39,6 +39,8 @@ export async function connectPostgres(options: {
     max: connectionsMax,
     connectionTimeoutMillis: connectMsMax,
     statement_timeout: statementMsMax,
+    // The server ends the statement; this ends our waiting when the server itself is gone.
+    query_timeout: statementMsMax + 5_000,
     keepAlive: true,
     // BullMQ's statements name no schema; with a pool of ours it leaves this to us.
     options: `-c search_path=${schema}`,

@@ -52,6 +52,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #leaseMs: number;
+  #isClosed = false;
   readonly #queues: Record<JobKind, InstanceType<BackendClasses<B, C>['Queue']>>;
 
   /** @throws TouchlineError `queue.unavailable`, `queue.clock-skew` */
@@ -95,6 +96,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   }
 
   async put(jobs: readonly Job[]): Promise<void> {
+    this.#assertOpen();
     for (const kind of kinds) {
       const entries = jobs.filter((job) => job.kind === kind).map(toEntry);
       for (let start = 0; start < entries.length; start += putCountMax) {
@@ -155,6 +157,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   }
 
   async ping(timeoutMs: number): Promise<void> {
+    this.#assertOpen();
     const late = new AbortController();
     const timeout = this.#clock.sleep(timeoutMs, late.signal).then(() => {
       throw new Error(`no answer within ${timeoutMs} ms`);
@@ -170,6 +173,8 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   }
 
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     await Promise.all(kinds.map(async (kind) => await this.#queues[kind].close()));
     await this.#engine.close();
   }
@@ -248,6 +253,11 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
         this.#log.warn('queue trouble', { error }); // It does not answer now; BullMQ comes back by itself.
       }
     }
+  }
+
+  /** BullMQ answers nothing, not even with an error, once it is closed. */
+  #assertOpen(): void {
+    if (this.#isClosed) throw unavailable(new Error('it was closed'));
   }
 
   async #assertClocksAgree(): Promise<void> {

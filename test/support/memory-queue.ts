@@ -143,7 +143,8 @@ export class MemoryQueue implements Queue {
     this.capabilities = {
       engine: 'memory',
       ordersByDeadline: true,
-      recoveryMsMax: broker.leaseMs,
+      // The lease runs out, and then a busy machine has to notice.
+      recoveryMsMax: broker.leaseMs + 1_000,
       delayMsMax: 86_400_000,
     };
   }

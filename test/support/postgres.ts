@@ -15,7 +15,9 @@ import { migrations } from '../../store/migrations.ts';
 export interface TestPostgres {
   /** An empty database of one's own (10-30 ms). */
   emptyDatabase(): Promise<string>;
-  /** The same, brought to the last migration. */
+  /** A copy of a database that `prepare` has filled, which happens once for each such function. */
+  preparedDatabase(prepare: (url: string) => Promise<unknown>): Promise<string>;
+  /** One that is brought to the last migration. */
   migratedDatabase(): Promise<string>;
 }
 
@@ -27,7 +29,7 @@ export function usePostgres(): TestPostgres {
   let home: string;
   let server: EmbeddedPostgres;
   let count = 0;
-  let template: Promise<string> | undefined;
+  const templates = new Map<(url: string) => Promise<unknown>, Promise<string>>();
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'touchline-test-'));
@@ -54,13 +56,23 @@ export function usePostgres(): TestPostgres {
     return name;
   };
   const urlOf = (name: string): string => server.databaseUrl.reveal().replace('@/touchline?', `@/${name}?`);
-  const makeTemplate = async (): Promise<string> => {
+  const makeTemplate = async (prepare: (url: string) => Promise<unknown>): Promise<string> => {
     const name = await create('template0');
-    await migrate({ databaseUrl: urlOf(name), migrations });
+    await prepare(urlOf(name));
     return name;
+  };
+  const prepared = async (prepare: (url: string) => Promise<unknown>): Promise<string> => {
+    const template = templates.get(prepare) ?? makeTemplate(prepare);
+    templates.set(prepare, template);
+    return urlOf(await create(await template));
   };
   return {
     emptyDatabase: async () => urlOf(await create('template0')),
-    migratedDatabase: async () => urlOf(await create(await (template ??= makeTemplate()))),
+    preparedDatabase: prepared,
+    migratedDatabase: async () => await prepared(bringUpToDate),
   };
+}
+
+async function bringUpToDate(databaseUrl: string): Promise<void> {
+  await migrate({ databaseUrl, migrations });
 }
