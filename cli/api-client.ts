@@ -28,9 +28,13 @@ export class ApiClient {
     await this.#ask('DELETE', path);
   }
 
-  /** What happens from now on, until `signal` aborts or the server stops. */
-  async *events(signal: AbortSignal): AsyncGenerator<Pick<DeskEvent, 'kind' | 'channelId' | 'subjectId'>> {
-    const response = await this.#ask('GET', '/events', undefined, signal);
+  /** What happens from now on (or happened after `afterId`), until `signal` aborts or the server stops. */
+  async *events(
+    signal: AbortSignal,
+    afterId?: number,
+  ): AsyncGenerator<Pick<DeskEvent, 'kind' | 'channelId' | 'subjectId'>> {
+    const query = afterId === undefined ? '' : `?lastEventId=${afterId}`;
+    const response = await this.#ask('GET', `/events${query}`, undefined, signal);
     let text = '';
     const decoder = new TextDecoder();
     for await (const bytes of response.body ?? []) {

@@ -1,5 +1,4 @@
 import type { Context } from 'hono';
-import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
 import { asTouchlineError, TouchlineError, unreachable, type Blame } from '../core/errors.ts';
@@ -7,7 +6,7 @@ import type { Log } from '../core/log.ts';
 
 /** Any error as `application/problem+json` (RFC 9457); `code` is what programs look at, `detail` is for people. */
 export function problem(context: Context, thrown: unknown, log: Log): Response {
-  const error = thrown instanceof HTTPException ? fromHttp(thrown) : asTouchlineError(thrown);
+  const error = asTouchlineError(thrown);
   const status = statusOf(error);
   if (status >= 500) log.error('request failed', { path: context.req.path, error });
   // What was not foreseen may hold anything: it goes to the log, not to the caller.
@@ -72,10 +71,4 @@ function byBlame(blame: Blame): ContentfulStatusCode {
     default:
       return unreachable(blame);
   }
-}
-
-function fromHttp(thrown: HTTPException): TouchlineError {
-  if (thrown.status === 413)
-    return callerError('web.too-large', 'the body is larger than this address takes');
-  return callerError('web.invalid', thrown.message);
 }

@@ -2,7 +2,6 @@ import type { Server, ServerResponse } from 'node:http';
 
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
@@ -45,9 +44,6 @@ export interface WebServer {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** The largest body that the API takes is a wish of a few fields. */
-const bodyBytesMax = 64 * 1024;
-
 /** How long open requests may go on after the end was asked for: clips are short, and a range can be asked for again. */
 const closeMsMax = 3_000;
 
@@ -78,7 +74,6 @@ function buildApp(options: WebOptions, hub: EventHub, stopping: AbortSignal): Ho
   const access = new Access(options.token);
   const api = new Hono()
     .use(access.require)
-    .use(bodyLimit({ maxSize: bodyBytesMax }))
     .route('/channels', channelRoutes(options))
     .route('/moments', momentRoutes(options))
     .route('/clips', clipRoutes(options))

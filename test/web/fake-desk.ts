@@ -8,6 +8,7 @@ import type {
   DeskEvent,
   MatchDesk,
   MomentView,
+  Waterfall,
 } from '../../control/match-desk.ts';
 
 /** A match desk in memory, for tests of what shows it. What the tests do not ask for, it refuses. */
@@ -120,7 +121,7 @@ export class FakeDesk implements MatchDesk {
     if (!clip) throw fault('clip.not-found', `there is no clip "${clipId}"`);
     return clip;
   }
-  async waterfall(clipId: string) {
+  async waterfall(clipId: string): Promise<Waterfall> {
     return { clipId, momentId: clipId.replace('clp', 'mom'), steps: [] };
   }
   async listDead() {

@@ -154,6 +154,15 @@ describe('channels', () => {
     expect(JSON.parse(response.body.toString())).toMatchObject({ status, code, detail: expect.any(String) });
   });
 
+  it('takes a key back, and a channel away, without a body', async () => {
+    await post('/channels', { name: 'pitch-1' });
+    expect((await ask('DELETE', '/api/v1/channels/ch_1/keys/k1', bearer)).status).toBe(204);
+    expect(await get('/channels/ch_1')).toMatchObject({ keys: [] });
+    const byFetch = await fetch(`${url}/api/v1/channels/ch_1`, { method: 'DELETE', headers: bearer });
+    expect(byFetch.status).toBe(204);
+    expect((await ask('GET', '/api/v1/channels/ch_1', bearer)).status).toBe(404);
+  });
+
   it('refuses a body of more than 64 KiB, and one that is no JSON', async () => {
     const large = await ask('POST', '/api/v1/channels', bearer, { name: 'x'.repeat(65_536) });
     expect(large.status).toBe(413);

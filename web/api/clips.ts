@@ -35,9 +35,8 @@ export function clipRoutes({ desk, store }: { desk: MatchDesk; store: ObjectStor
 /** Files of clips by their key. They are written once, so a browser keeps them; the sidecar is replaced. */
 export function mediaRoutes({ store }: { store: ObjectStore }): Hono {
   return new Hono().get('/clips/*', async (context) => {
-    const key = decodeURIComponent(
-      context.req.path.slice(context.req.path.indexOf('/media/') + '/media/'.length),
-    );
+    // Keys need no escaping, so what is escaped is no key.
+    const key = context.req.path.slice(context.req.path.indexOf('/media/') + '/media/'.length);
     return await sendObject(context, store, key, key.endsWith('.json') ? 'revalidate' : 'immutable');
   });
 }

@@ -3,9 +3,12 @@ import { z } from 'zod';
 
 import { callerError } from '../problem.ts';
 
+/** The largest body that the API takes is a wish of a few fields. */
+const bodyBytesMax = 64 * 1024;
+
 /** The JSON body, as `schema` wants it. @throws `web.invalid` naming every field that is wrong */
 export async function parseBody<S extends z.ZodType>(context: Context, schema: S): Promise<z.infer<S>> {
-  const text = await context.req.text();
+  const text = await readText(context);
   let body: unknown;
   try {
     body = text === '' ? {} : JSON.parse(text);
@@ -29,6 +32,23 @@ export const id = z.string().regex(/^[a-z0-9_-]{1,120}$/, 'not an id');
 /** `exactOptionalPropertyTypes`: a filter that is absent is left out, not undefined. */
 export function present<T extends object>(filter: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as never;
+}
+
+/** Counted while it comes: a declared length may be missing or wrong. */
+async function readText(context: Context): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of (context.req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > bodyBytesMax) {
+      throw callerError(
+        'web.too-large',
+        `the body is larger than ${bodyBytesMax} bytes, more than any wish takes`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function checked<S extends z.ZodType>(schema: S, value: unknown, where: string): z.infer<S> {
