@@ -347,8 +347,9 @@ export class RtmpConnection implements RtmpSession {
       this.#socket.destroy();
       return;
     }
-    this.#socket.end();
     this.#socket.resume();
+    // Who says goodbye hangs up as well; GStreamer calls it an error when we are faster.
+    if (end.why !== 'unpublished') this.#socket.end();
   }
 }
 
