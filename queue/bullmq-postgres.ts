@@ -46,6 +46,7 @@ export async function connectPostgres(options: {
     options: `-c search_path=${schema}`,
   });
   pool.on('error', (error) => options.log.warn('queue connection lost', { error }));
+  pool.on('connect', (client) => client.on('error', () => {}));
   return {
     name: 'bullmq-postgres',
     // The pool brings `pg` along, so BullMQ need not `require` it (its ES modules could not).

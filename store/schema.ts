@@ -94,7 +94,7 @@ interface JobsTable {
   /** Ascends in the order of sending. */
   ordinal: Generated<number>;
   kind: string;
-  /** `coarse` or `fine`, `fast` or `exact`. */
+  /** `coarse` or `fine`; `fast`, `exact` or `whole`. */
   variant: string;
   channel_id: string;
   run_id: string;
@@ -158,6 +158,7 @@ interface ClipsTable {
   /** The job that made what is shown now. */
   job_id: string;
   first_visible_at_ms: number;
+  exact_visible_at_ms: number | null;
   visible_at_ms: number;
 }
 

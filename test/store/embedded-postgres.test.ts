@@ -13,6 +13,8 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../store/embedd
 import { postgresPlace } from '../../store/postgres-place.ts';
 
 const isRoot = process.getuid?.() === 0;
+/** For where a power cut is not what is tested. */
+const fast = { fsync: 'off' };
 const undo: (() => Promise<void>)[] = [];
 
 /** Where making a new data folder is not what is tested, the tests share one. */
@@ -100,7 +102,7 @@ describe('the embedded PostgreSQL', () => {
 
   it('starts in a folder whose path is too long for a unix socket', async () => {
     const deep = join(await temporaryFolder(), 'a'.repeat(60), 'b'.repeat(60));
-    const server = await start(deep);
+    const server = await start(deep, fast);
     expect(await query(server.databaseUrl.reveal(), 'select 1 as x')).toEqual([{ x: 1 }]);
     const place = await postgresPlace(deep);
     undo.push(async () => await rm(place.socketFolder, { recursive: true, force: true }));
@@ -110,14 +112,14 @@ describe('the embedded PostgreSQL', () => {
     const closed = await temporaryFolder();
     await chmod(closed, 0o700);
     const inside = join(closed, 'clone', '.touchline');
-    const server = await start(inside);
+    const server = await start(inside, fast);
     const place = await postgresPlace(inside);
     undo.push(async () => await rm(place.folder, { recursive: true, force: true }));
     expect(await realpath(join(inside, 'postgres'))).toBe(place.folder);
     expect(place.folder.startsWith(closed)).toBe(false);
     expect(await query(server.databaseUrl.reveal(), 'select 1 as x')).toEqual([{ x: 1 }]);
     await server.stop();
-    expect((await start(inside)).isOurs).toBe(true);
+    expect((await start(inside, fast)).isOurs).toBe(true);
   });
 
   it('says what is wrong when its folder cannot be used', async () => {
@@ -147,12 +149,13 @@ async function temporaryFolder(): Promise<string> {
   return await realpath(folder);
 }
 
-async function start(home: string): Promise<EmbeddedPostgres> {
+async function start(home: string, settings: Record<string, string> = {}): Promise<EmbeddedPostgres> {
   const server = await startEmbeddedPostgres({
     home,
     clock: systemClock,
     random: systemRandom,
     log: silentLog,
+    settings,
   });
   undo.push(async () => await server.stop());
   return server;
