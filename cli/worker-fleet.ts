@@ -1,7 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import { readEnvironment } from '../core/env.ts';
+import { TouchlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { startModule, type ModuleChild } from '../core/process.ts';
+import { exitCodes } from './exit-codes.ts';
 
 interface FleetOptions {
   count: number;
@@ -40,6 +42,7 @@ async function keepAlive(index: number, options: FleetOptions, signal: AbortSign
     log.debug('worker process started', { index, pid: child.pid });
     const exit = await ended(child, options, signal);
     if (signal.aborted) return;
+    if (exit.exitCode !== null && hopelessExitCodes.has(exit.exitCode)) throw hopeless(exit.exitCode);
     const lifeMs = clock.monotonicMs() - startedAtMs;
     failures = lifeMs > soundMs ? 1 : failures + 1;
     const waitMs = backoffMs[failures - 1] ?? backoffMs[backoffMs.length - 1] ?? 0;
@@ -54,6 +57,18 @@ async function keepAlive(index: number, options: FleetOptions, signal: AbortSign
     });
     await clock.sleep(waitMs, signal).catch(() => undefined);
   }
+}
+
+/** A setting, a model or a missing program: the next worker would say the same. */
+const hopelessExitCodes = new Set<number>([exitCodes.badConfig, exitCodes.dependencyMissing]);
+
+function hopeless(exitCode: number): TouchlineError {
+  return new TouchlineError({
+    code: exitCode === exitCodes.badConfig ? 'config.invalid' : 'process.missing',
+    message: `a worker process cannot work here (exit code ${exitCode}): what it said stands above`,
+    retryable: false,
+    blame: 'environment',
+  });
 }
 
 async function ended(

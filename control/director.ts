@@ -2,7 +2,6 @@ import { fineWindows, findMoments } from '../analytics/moments/find-moments.ts';
 import { contextMs, settledUntilMs } from '../analytics/moments/settled-until.ts';
 import type { Evidence } from '../analytics/moments/evidence.ts';
 import type { Rules } from '../analytics/rules/rules.ts';
-import type { ClipRevision } from '../core/clip.ts';
 import { ticksPerMs } from '../core/media-time.ts';
 import type { Moment } from '../core/moment.ts';
 import { unreachable } from '../core/errors.ts';
@@ -12,6 +11,7 @@ import {
   isSameShown,
   shownOf,
   startMsOf,
+  type CutStage,
   type Timeline,
   type TimelineMoment,
   type TimelineSegment,
@@ -23,7 +23,7 @@ export interface Decision {
   withdrawn: string[];
   /** Candidate windows to look at with more frames. */
   fine: TimelineSegment[];
-  cuts: { moment: Moment; revision: ClipRevision; cutNumber: number }[];
+  cuts: { moment: Moment; stage: CutStage; cutNumber: number }[];
   closed: { segment: TimelineSegment; state: 'clip' | 'no-clip' | 'dead'; reason?: string }[];
   /** Segments (or, never announced, their numbers) that the others wait for no longer. */
   late: { seq: number; segment: TimelineSegment | undefined; waitedMs: number }[];
@@ -40,7 +40,7 @@ export const lateMsMax = 15_000;
 /** Fine passes of one run that are on the way at once: candidates come one after the other, a channel gets no more. */
 const finePendingMax = 4;
 /** A moment whose in and out keep moving is cut so often while it moves; the last cut waits until it has settled. */
-const movingCutsMax = 5;
+const movingCutsMax = 9;
 
 /**
  * The director's whole judgement: from what is known of a run to what must be done about it. Pure; what it decides is
@@ -56,8 +56,8 @@ export function decide(timeline: Timeline, rules: Rules, nowMs: number): Decisio
   const merged = mergeMoments(timeline, found);
   const isSettled = (moment: Moment): boolean => moment.outMs <= settled && moment.peakMs < settled;
   const cuts = merged.current.flatMap((one) => {
-    const revision = nextCut(one, isSettled(one.moment));
-    return revision === undefined ? [] : [{ moment: one.moment, revision, cutNumber: one.cutCount + 1 }];
+    const stage = nextCut(one, isSettled(one.moment));
+    return stage === undefined ? [] : [{ moment: one.moment, stage, cutNumber: one.cutCount + 1 }];
   });
   const cutting = new Set(cuts.map(({ moment }) => moment.id));
   const isOver = (one: TimelineMoment): boolean =>
@@ -99,7 +99,7 @@ export function applyDecision(timeline: Timeline, decision: Decision, rules: Rul
     const known = timeline.moments.find((one) => one.moment.id === cut.moment.id);
     if (!known) continue;
     known.cutCount = cut.cutNumber;
-    known.cut = { jobId: cutJobId(cut), revision: cut.revision, of: shownOf(cut.moment) };
+    known.cut = { jobId: cutJobId(cut), stage: cut.stage, of: shownOf(cut.moment) };
   }
   for (const { seq } of decision.late) timeline.lateSeqs.add(seq);
   for (const { segment, state } of decision.closed) segment.state = state;
@@ -107,8 +107,8 @@ export function applyDecision(timeline: Timeline, decision: Decision, rules: Rul
 }
 
 /** The same cut has the same id, also when it is decided again after a restart. */
-export function cutJobId(cut: { moment: Moment; revision: ClipRevision; cutNumber: number }): string {
-  return `cut-${cut.moment.id.replace(/^mom_/, '')}-${cut.cutNumber}-${cut.revision}`;
+export function cutJobId(cut: Decision['cuts'][number]): string {
+  return `cut-${cut.moment.id.replace(/^mom_/, '')}-${cut.cutNumber}-${cut.stage}`;
 }
 
 interface Reach {
@@ -254,17 +254,22 @@ function mergeMoments(
   return { current, changed, withdrawn };
 }
 
-/** Which revision of a moment's clip is due: first the fast one, then the exact one, again when the moment moved. */
-function nextCut(one: TimelineMoment, isSettled: boolean): ClipRevision | undefined {
+/** Which cut of a moment's clip is due: fast, then exact, then whole; exact and whole again when the moment moved. */
+function nextCut(one: TimelineMoment, isSettled: boolean): CutStage | undefined {
   if (one.cut !== undefined) return undefined;
+  const { made, failure } = one;
   const wanted = shownOf(one.moment);
-  const failed = one.failure && isSameRange(one.failure.of, wanted) ? one.failure : undefined;
-  if (failed?.revision === 'exact') return undefined;
-  if (one.made === undefined) return failed ? 'exact' : 'fast';
-  if (one.made.revision === 'exact' && isSameShown(one.made.of, wanted)) return undefined;
-  if (isSettled) return 'exact';
-  const isDue = one.made.revision === 'fast' || !isSameRange(one.made.of, wanted);
-  return isDue && one.cutCount < movingCutsMax ? 'exact' : undefined;
+  const failed = failure && isSameRange(failure.of, wanted) ? failure.stage : undefined;
+  // What failed as exact will not come out better as whole, and the other way round.
+  if (failed === 'exact' || failed === 'whole') return undefined;
+  if (made === undefined) return failed === 'fast' ? 'exact' : 'fast';
+  const isMoved = !isSameRange(made.of, wanted);
+  const stage = made.stage === 'fast' || isMoved ? 'exact' : 'whole';
+  if (made.stage === 'whole' && isSameShown(made.of, wanted)) return undefined;
+  if (isSettled) return stage;
+  // Another label or score alone waits until no more of them come.
+  const isDue = made.stage !== 'whole' || isMoved;
+  return isDue && one.cutCount < movingCutsMax ? stage : undefined;
 }
 
 function closeSegments(

@@ -72,7 +72,7 @@ export async function dryRun(options: {
       applyDecision(timeline, decision, rules);
       for (const one of timeline.moments) {
         if (one.cut)
-          Object.assign(one, { cut: undefined, made: { revision: 'exact', of: shownOf(one.moment) } });
+          Object.assign(one, { cut: undefined, made: { stage: 'whole', of: shownOf(one.moment) } });
       }
       for (const segment of decision.fine) {
         const bytes = bytesOf.get(segment.record.seq) ?? new Uint8Array();

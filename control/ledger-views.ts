@@ -219,7 +219,7 @@ export class LedgerViews {
     add('fast-visible', fast && clip?.first_visible_at_ms);
     add('exact-cut-started', exact?.started_at_ms, exact?.instance_id);
     add('exact-cut', exact?.finished_at_ms, exact?.instance_id);
-    add('exact-visible', clip?.revision === 'exact' ? clip.visible_at_ms : undefined);
+    add('exact-visible', clip?.exact_visible_at_ms);
     return { clipId, momentId: moment.id, steps };
   }
 

@@ -9,7 +9,7 @@ import type { RunEnd } from '../ingest/channel.ts';
 import type { Tables } from '../store/schema.ts';
 import { cutJobId, type Decision } from './director.ts';
 import type { NewEvent } from './event-log.ts';
-import { segmentsFor, wallMsOf, type Timeline } from './timeline.ts';
+import { segmentsFor, wallMsOf, type CutStage, type Timeline } from './timeline.ts';
 
 /**
  * Every change of a run, written into the ledger. Each function belongs into a transaction of its caller, does nothing
@@ -20,7 +20,9 @@ import { segmentsFor, wallMsOf, type Timeline } from './timeline.ts';
 const coarseDeadlineMs = 10_000;
 const fineDeadlineMs = 20_000;
 const fastDeadlineMs = 3_000;
-const exactDeadlineMs = 10_000;
+const exactDeadlineMs = 8_000;
+/** Behind the first two cuts of every other moment. */
+const wholeDeadlineMs = 30_000;
 
 type Db = Kysely<Tables>;
 
@@ -114,7 +116,7 @@ export async function insertJob(db: Db, job: AnalyseJob | CutJob, nowMs: number)
     .values({
       id: job.id,
       kind: job.kind,
-      variant: job.kind === 'analyse' ? job.pass : job.revision,
+      variant: job.kind === 'analyse' ? job.pass : stageOf(job),
       channel_id: job.channelId,
       run_id: job.runId,
       subject_id: job.kind === 'analyse' ? job.segment.id : job.clipId,
@@ -225,10 +227,19 @@ export async function showClip(
       channel_id: channelId,
       run_id: runId,
       first_visible_at_ms: nowMs,
+      exact_visible_at_ms: null,
       ...shown,
     })
     .onConflict((conflict) => conflict.column('id').doUpdateSet(shown))
     .execute();
+  if (sidecar.revision === 'exact') {
+    await db
+      .updateTable('clips')
+      .set({ exact_visible_at_ms: nowMs })
+      .where('id', '=', result.clipId)
+      .where('exact_visible_at_ms', 'is', null)
+      .execute();
+  }
   await db
     .updateTable('moments')
     .set({ state: sidecar.revision, state_reason: null })
@@ -247,14 +258,14 @@ export async function showClip(
 
 export async function failClip(
   db: Db,
-  cut: { channelId: string; runId: string; clipId: string; revision: string; reason: string },
+  cut: { channelId: string; runId: string; clipId: string; stage: CutStage; reason: string },
 ): Promise<NewEvent[]> {
-  const { channelId, runId, clipId, reason, revision } = cut;
+  const { channelId, runId, clipId, reason, stage } = cut;
   // A moment whose fast revision is there keeps it, with the reason why there is nothing better.
   const failing = db.updateTable('moments').where('clip_id', '=', clipId).where('state', '<>', 'withdrawn');
   await failing.set({ state_reason: reason }).execute();
-  if (revision === 'exact') await failing.set({ state: 'failed' }).where('state', '=', 'found').execute();
-  return [{ kind: 'clip.failed', channelId, runId, subjectId: clipId, data: { revision, reason } }];
+  if (stage !== 'fast') await failing.set({ state: 'failed' }).where('state', '=', 'found').execute();
+  return [{ kind: 'clip.failed', channelId, runId, subjectId: clipId, data: { stage, reason } }];
 }
 
 /** Carries out what the director decided, as far as that is writing. */
@@ -362,27 +373,38 @@ export async function writeDecision(
 }
 
 function cutJobFor(timeline: Timeline, cut: Decision['cuts'][number], nowMs: number): CutJob {
-  const { moment, revision } = cut;
+  const { moment, stage } = cut;
   return {
     kind: 'cut',
     id: cutJobId(cut),
     channelId: timeline.channelId,
     runId: timeline.runId,
-    deadlineAtMs: nowMs + (revision === 'fast' ? fastDeadlineMs : exactDeadlineMs),
+    deadlineAtMs: nowMs + deadlineMs[stage],
     queuedAtMs: nowMs,
     clipId: clipIdOf(moment.id),
-    revision,
+    revision: stage === 'fast' ? 'fast' : 'exact',
     in90k: ticksFromMs(moment.inMs),
     out90k: Math.min(ticksFromMs(moment.outMs), endOfMedia90k(timeline, moment.outMs)),
     moment,
     segments: segmentsFor(timeline, moment),
-    presets: revision === 'fast' ? fastPresets : exactPresets,
+    presets: stage === 'whole' ? wholePresets : firstPresets,
   };
 }
 
-/** What an editor needs in order to decide; the rest comes with the exact revision. */
-const fastPresets: CutJob['presets'] = ['wide', 'thumbnail'];
-const exactPresets: CutJob['presets'] = ['wide', 'vertical', 'proxy', 'thumbnail', 'waveform'];
+/** Which of a clip's cuts a job is: read from what it asks for, so that jobs need no further field. */
+export function stageOf(job: Pick<CutJob, 'revision' | 'presets'>): CutStage {
+  if (job.revision === 'fast') return 'fast';
+  return job.presets.length > firstPresets.length ? 'whole' : 'exact';
+}
+
+/** What an editor needs in order to decide; the rest takes longer than all of these together. */
+const firstPresets: CutJob['presets'] = ['wide', 'thumbnail'];
+const wholePresets: CutJob['presets'] = ['wide', 'vertical', 'proxy', 'thumbnail', 'waveform'];
+const deadlineMs: Record<CutStage, number> = {
+  fast: fastDeadlineMs,
+  exact: exactDeadlineMs,
+  whole: wholeDeadlineMs,
+};
 
 /** A moment's end is a whole ms and may lie a fraction of one behind the last picture. */
 function endOfMedia90k(timeline: Timeline, outMs: number): number {

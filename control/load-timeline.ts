@@ -6,12 +6,14 @@ import { job, type CutJob } from '../core/jobs.ts';
 import { msFromTicks } from '../core/media-time.ts';
 import { endOf90k } from '../core/segment.ts';
 import type { Tables } from '../store/schema.ts';
+import { stageOf } from './ledger.ts';
 import {
   endMsOf,
   newTimeline,
   newTimelineSegment,
   shownOf,
   startMsOf,
+  type CutStage,
   type Timeline,
   type TimelineMoment,
   type TimelineSegment,
@@ -76,9 +78,10 @@ async function loadMoments(db: Kysely<Tables>, runId: string): Promise<TimelineM
     .selectFrom('moments')
     .leftJoin('clips', 'clips.moment_id', 'moments.id')
     .selectAll('moments')
-    .select(['clips.sidecar', 'clips.revision as clip_revision'])
+    .leftJoin('jobs', 'jobs.id', 'clips.job_id')
+    .select(['clips.sidecar', 'jobs.variant as clip_stage'])
     .where('moments.run_id', '=', runId)
-    .orderBy('peak_ms')
+    .orderBy('moments.peak_ms')
     .execute();
   const cuts = await db
     .selectFrom('jobs')
@@ -105,13 +108,13 @@ async function loadMoments(db: Kysely<Tables>, runId: string): Promise<TimelineM
       },
       revision: row.revision,
       isWithdrawn: row.state === 'withdrawn',
-      cut: sentJob && { jobId: sentJob.id, revision: sentJob.revision, of: shownOf(sentJob.moment) },
+      cut: sentJob && { jobId: sentJob.id, stage: stageOf(sentJob), of: shownOf(sentJob.moment) },
       made:
-        row.sidecar === null || row.clip_revision === null
+        row.sidecar === null
           ? undefined
-          : { revision: row.clip_revision, of: shownOf(row.sidecar.moment) },
+          : { stage: row.clip_stage as CutStage, of: shownOf(row.sidecar.moment) },
       failure: deadJob && {
-        revision: deadJob.revision,
+        stage: stageOf(deadJob),
         of: shownOf(deadJob.moment),
         reason: last?.dead_reason ?? 'unknown',
       },

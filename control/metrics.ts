@@ -41,7 +41,12 @@ export async function readMetrics(options: {
   const clips = await db
     .selectFrom('clips')
     .innerJoin('moments', 'moments.id', 'clips.moment_id')
-    .select(['clips.first_visible_at_ms', 'clips.visible_at_ms', 'clips.revision', 'moments.peak_wall_ms'])
+    .select([
+      'clips.first_visible_at_ms',
+      'clips.exact_visible_at_ms',
+      'clips.visible_at_ms',
+      'moments.peak_wall_ms',
+    ])
     .orderBy('clips.ordinal', 'desc')
     .limit(rowsMax)
     .execute();
@@ -144,9 +149,7 @@ export async function readMetrics(options: {
       latencySeconds,
       {
         labels: { revision: 'exact' },
-        values: recent
-          .filter((clip) => clip.revision === 'exact')
-          .flatMap((clip) => seconds(clip.visible_at_ms, clip.peak_wall_ms)),
+        values: recent.flatMap((clip) => seconds(clip.exact_visible_at_ms, clip.peak_wall_ms)),
       },
     ),
   ].reduce(mergeFamily, []);

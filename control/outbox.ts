@@ -90,12 +90,10 @@ export class Outbox {
       await db.updateTable('jobs').set({ queued_at_ms: nowMs }).where('id', 'in', ids).execute();
       const looks = jobs.flatMap((job) => (job.kind === 'analyse' ? [job.segment.id] : []));
       if (looks.length === 0) return;
-      await db
-        .updateTable('segments')
-        .set({ state: 'queued', queued_at_ms: nowMs })
-        .where('id', 'in', looks)
-        .where('state', '=', 'stored')
-        .execute();
+      const queued = db.updateTable('segments').where('id', 'in', looks);
+      // A quick worker's result may be here already: the time is still the time, the state has moved on.
+      await queued.set({ queued_at_ms: nowMs }).where('queued_at_ms', 'is', null).execute();
+      await queued.set({ state: 'queued' }).where('state', '=', 'stored').execute();
     });
     return rows.length;
   }

@@ -27,7 +27,7 @@ import {
   writeDecision,
 } from './ledger.ts';
 import { loadTimeline } from './load-timeline.ts';
-import { addSegment, shownOf, type Timeline } from './timeline.ts';
+import { addSegment, type CutStage, type Timeline } from './timeline.ts';
 
 interface RunDeskOptions {
   db: Kysely<Tables>;
@@ -251,16 +251,16 @@ export class RunDesk {
     const nowMs = this.#options.clock.nowMs();
     const { channelId, runId } = timeline;
     const known = timeline.moments.find((one) => one.cut?.jobId === result.jobId);
-    const of = known?.cut?.of;
+    const cut = known?.cut;
     if (known) known.cut = undefined;
     if (result.outcome.kind === 'cut') {
-      const { sidecar } = result.outcome;
-      if (known) Object.assign(known, { made: { revision: result.revision, of: shownOf(sidecar.moment) } });
+      if (known && cut) known.made = { stage: cut.stage, of: cut.of };
       return await showClip(db, { channelId, runId, result }, nowMs);
     }
     const reason = reasonOf(result.outcome.fault);
-    if (known && of) known.failure = { revision: result.revision, of, reason };
-    return await failClip(db, { channelId, runId, clipId: result.clipId, revision: result.revision, reason });
+    if (known && cut) known.failure = { stage: cut.stage, of: cut.of, reason };
+    const stage = cut?.stage ?? result.revision;
+    return await failClip(db, { channelId, runId, clipId: result.clipId, stage, reason });
   }
 
   /** Takes a job's death in as if a worker had reported it. */
@@ -281,11 +281,11 @@ export class RunDesk {
         return [];
       }
       const known = timeline.moments.find((one) => one.cut?.jobId === dead.jobId);
-      const revision = job.variant === 'fast' ? 'fast' : 'exact';
-      if (known?.cut) known.failure = { revision, of: known.cut.of, reason: dead.reason };
+      const stage = job.variant as CutStage;
+      if (known?.cut) known.failure = { stage, of: known.cut.of, reason: dead.reason };
       if (known) known.cut = undefined;
       const { channelId } = timeline;
-      return await failClip(db, { channelId, runId, clipId: job.subject_id, revision, reason: dead.reason });
+      return await failClip(db, { channelId, runId, clipId: job.subject_id, stage, reason: dead.reason });
     });
   }
 

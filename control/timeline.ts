@@ -1,4 +1,3 @@
-import type { ClipRevision } from '../core/clip.ts';
 import { msFromTicks } from '../core/media-time.ts';
 import type { Moment, Signal, Spot } from '../core/moment.ts';
 import { endOf90k, type SegmentRecord } from '../core/segment.ts';
@@ -44,14 +43,20 @@ export interface TimelineMoment {
   revision: number;
   isWithdrawn: boolean;
   /** On its way to or in a worker's hands: never more than one, so that an older cut cannot overwrite a newer. */
-  cut: { jobId: string; revision: ClipRevision; of: Shown } | undefined;
+  cut: { jobId: string; stage: CutStage; of: Shown } | undefined;
   /** What the visible clip shows. */
-  made: { revision: ClipRevision; of: Shown } | undefined;
+  made: { stage: CutStage; of: Shown } | undefined;
   /** The last cut that could not be made. */
-  failure: { revision: ClipRevision; of: Shown; reason: string } | undefined;
+  failure: { stage: CutStage; of: Shown; reason: string } | undefined;
   /** Cuts sent so far. */
   cutCount: number;
 }
+
+/**
+ * A clip is made in three cuts, so that nobody waits for what takes long: `fast` and `exact` are its revisions, with what an
+ * editor needs in order to decide; `whole` is the exact one again with every rendition.
+ */
+export type CutStage = 'fast' | 'exact' | 'whole';
 
 /** What of a moment a clip and its sidecar show. */
 export type Shown = Pick<Moment, 'label' | 'peakMs' | 'inMs' | 'outMs' | 'score'>;

@@ -119,10 +119,8 @@ const settings = z.object({
     .default('postgres'),
   DATABASE_URL: z
     .string()
-    .refine(
-      (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
-      'must look like postgres://user:password@host:5432/database',
-    )
+    // No stricter: a unix socket is written without a host, which WHATWG URLs do not allow.
+    .regex(/^postgres(ql)?:\/\/\S+$/, 'must look like postgres://user:password@host:5432/database')
     .optional(),
   // Each worker keeps the models in memory, about 0.4 GB: 64 of them want a machine of that size.
   TOUCHLINE_WORKERS: wholeNumber({ min: 0, max: 64, why: 'worker processes on this machine' }).optional(),

@@ -46,7 +46,7 @@ describe('a run at the match desk', () => {
     const clipId = report.clips[0]?.id ?? '';
     const kinds = (await rig.desk.eventsSince(0, 1000)).map((event) => event.kind);
     expect(kinds.indexOf('moment.found')).toBeLessThan(kinds.indexOf('clip.visible'));
-    expect(kinds.filter((kind) => kind === 'clip.visible')).toHaveLength(2);
+    expect(kinds.filter((kind) => kind === 'clip.visible')).toHaveLength(3);
     const { steps } = await rig.desk.waterfall(clipId);
     expect(steps.map(({ step }) => step)).toEqual([
       'happened',
