@@ -42,7 +42,7 @@ interface Child {
 }
 
 /**
- * Modes: idle (no call in hand), serving (one call in hand: `#inHand` is set), closed (nothing is accepted any more).
+ * Modes: idle, serving (`#isServing`: one call in hand, others waiting), closed (nothing is accepted any more).
  * idle -> serving when a call comes; serving -> idle when the last one was answered; any -> closed by `close`.
  */
 class InferenceProcess implements Inference {
@@ -51,7 +51,8 @@ class InferenceProcess implements Inference {
   readonly #callCountMax: number;
   readonly #waiting: Waiting[] = [];
   #child: Child | undefined;
-  #serving: Promise<void> | undefined;
+  #isServing = false;
+  #serving: Promise<void> = Promise.resolve();
   #callId = 0;
   #isClosed = false;
 
@@ -77,7 +78,7 @@ class InferenceProcess implements Inference {
     if (this.#isClosed) throw calledOff('inference has been closed');
     return await new Promise((resolve, reject) => {
       this.#waiting.push({ model, call, signal, resolve, reject });
-      this.#serving ??= this.#serve();
+      if (!this.#isServing) this.#serving = this.#serve();
     });
   }
 
@@ -91,9 +92,11 @@ class InferenceProcess implements Inference {
     for (const one of this.#waiting.splice(0)) one.reject(calledOff('inference was closed before this call'));
     await this.#endChild();
     await this.#serving;
+    await this.#endChild(); // One that was being started.
   }
 
   async #serve(): Promise<void> {
+    this.#isServing = true;
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       if (next.signal?.aborted) {
         next.reject(calledOff(`running ${next.model.manifest.id} was called off`));
@@ -106,11 +109,12 @@ class InferenceProcess implements Inference {
       }
       if ((this.#child?.callCount ?? 0) >= this.#callCountMax) await this.#endChild();
     }
-    this.#serving = undefined;
+    this.#isServing = false;
   }
 
   async #ask(model: ModelPack, call: InferenceCall | undefined): Promise<Record<string, Tensor>> {
     const child = (this.#child ??= await this.#startChild());
+    if (this.#isClosed) throw calledOff('inference was closed before this call');
     const modelKey = `${model.manifest.id}@${model.manifest.sha256}`;
     const isLoaded = child.loaded.has(modelKey);
     const callId = (this.#callId += 1);

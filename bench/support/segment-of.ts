@@ -48,9 +48,7 @@ export function segmentOf(
             height,
             frameCount: pts.length,
             frameRate: frameRateOf(pts) ?? null,
-            keyframes90k: stream.video
-              .filter((unit) => unit.isKeyframe)
-              .map((unit) => unit.pts90k - offset),
+            keyframes90k: stream.video.filter((unit) => unit.isKeyframe).map((unit) => unit.pts90k - offset),
             configHash: 'test',
           },
     audio:
