@@ -34,7 +34,9 @@ export async function watchChannel(options: {
     if (event.kind === 'clip.visible') {
       const clip = await api.get<ClipView>(`/clips/${id}`);
       const waterfall = await api.get<Waterfall>(`/clips/${id}/waterfall`);
-      once(`${id}/${clip.revision}`, [clipLine(clip, waterfall)]);
+      const name = `${id}/${clip.revision}`;
+      // A moment that later evidence revised is cut again.
+      once(name, [`${clipLine(clip, waterfall)}${printed.has(name) ? ' (cut again)' : ''}`]);
     }
     if (event.kind === 'clip.failed') once(`${id}/failed`, [`  clip    ${id} could not be cut`]);
   }
