@@ -10,8 +10,8 @@ import {
 import pg from 'pg';
 
 import { TouchlineError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
 import type { BullmqEngine } from './bullmq-queue.ts';
+import type { TroubleLog } from './trouble-log.ts';
 
 /** BullMQ keeps its tables here, so that they stay apart from the catalogue's in the same database. */
 const schema = 'bullmq';
@@ -30,7 +30,7 @@ const statementMsMax = 30_000;
  */
 export async function connectPostgres(options: {
   url: string;
-  log: Log;
+  trouble: TroubleLog;
 }): Promise<BullmqEngine<PostgresQueueBackend, PostgresConnectionOptions>> {
   await bringUpToDate(options.url);
   const pool = new pg.Pool({
@@ -45,7 +45,7 @@ export async function connectPostgres(options: {
     // BullMQ's statements name no schema; with a pool of ours it leaves this to us.
     options: `-c search_path=${schema}`,
   });
-  pool.on('error', (error) => options.log.warn('queue connection lost', { error }));
+  pool.on('error', (error) => options.trouble.report(error));
   pool.on('connect', (client) => client.on('error', () => {}));
   return {
     name: 'bullmq-postgres',

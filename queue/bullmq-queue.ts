@@ -23,6 +23,7 @@ import {
   type Queue,
   type QueueCapabilities,
 } from './queue.ts';
+import { TroubleLog } from './trouble-log.ts';
 
 /** What BullMQ runs on. */
 export interface BullmqEngine<B extends IQueueBackend, C> {
@@ -51,6 +52,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   readonly #engine: BullmqEngine<B, C>;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #trouble: TroubleLog;
   readonly #leaseMs: number;
   #isClosed = false;
   readonly #queues: Record<JobKind, InstanceType<BackendClasses<B, C>['Queue']>>;
@@ -78,10 +80,11 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
     this.#engine = engine;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#trouble = new TroubleLog(options);
     this.#leaseMs = leaseMs;
     const open = (kind: JobKind): InstanceType<BackendClasses<B, C>['Queue']> => {
       const queue = new engine.classes.Queue(queueName(kind), { connection: engine.connection });
-      queue.on('error', (error) => this.#log.warn('queue trouble', { kind, error }));
+      queue.on('error', (error) => this.#trouble.report(error));
       return queue;
     };
     this.#queues = { analyse: open('analyse'), cut: open('cut'), result: open('result') };
@@ -126,7 +129,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
         },
       },
     );
-    worker.on('error', (error) => this.#log.warn('queue trouble', { kind, error }));
+    worker.on('error', (error) => this.#trouble.report(error));
     worker.on('locksRenewed', ({ jobIds }) => leases.renew(jobIds));
     worker.on('lockRenewalFailed', (jobIds) => leases.lose(jobIds));
     const stop = new AbortController();
@@ -149,7 +152,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
         try {
           await this.#handOutDead(kind, options);
         } catch (error) {
-          this.#log.warn('queue trouble', { kind, error });
+          this.#trouble.report(error);
         }
       }
       await this.#clock.sleep(deadCheckMs, options.signal).catch(() => {});
@@ -250,7 +253,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
         await this.#assertClocksAgree();
       } catch (error) {
         if (asTouchlineError(error).code === 'queue.clock-skew') throw error;
-        this.#log.warn('queue trouble', { error }); // It does not answer now; BullMQ comes back by itself.
+        this.#trouble.report(error); // It does not answer now; BullMQ comes back by itself.
       }
     }
   }

@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts';
 import { BullmqQueue } from './bullmq-queue.ts';
 import { connectPostgres } from './bullmq-postgres.ts';
 import type { Queue } from './queue.ts';
+import { TroubleLog } from './trouble-log.ts';
 
 /**
  * Opens the queue that `url` names, and says at once when it cannot be used. `postgres://...` is BullMQ on that
@@ -24,7 +25,7 @@ export async function openQueue(options: {
   switch (scheme) {
     case 'postgres':
     case 'postgresql': {
-      const engine = await connectPostgres({ url: options.url, log });
+      const engine = await connectPostgres({ url: options.url, trouble: new TroubleLog({ log, clock }) });
       return await BullmqQueue.open({ engine, clock, log, leaseMs });
     }
     default:

@@ -76,12 +76,16 @@ export async function readPostmaster(place: PostgresPlace): Promise<Postmaster |
   return { pid, status: known.find((name) => name === status) ?? 'unknown' };
 }
 
+const namePrefix = 'touchline/';
+
 /** This process, in a name that no later process with the same number has: `touchline/4711/8812345`. */
 export async function ownerName(): Promise<string> {
-  return `touchline/${process.pid}/${(await startedTicks(process.pid)) ?? 0}`;
+  return `${namePrefix}${process.pid}/${(await startedTicks(process.pid)) ?? 0}`;
 }
 
 async function isAlive(owner: string): Promise<boolean> {
+  // Somebody has started a server of their own on our data, to look into it perhaps.
+  if (!owner.startsWith(namePrefix)) return true;
   const [, pid, ticks] = owner.split('/');
   if (!isRunning(Number(pid))) return false;
   const now = await startedTicks(Number(pid));
