@@ -74,21 +74,29 @@ export class RunJournal {
   }
 }
 
+/** The journals that lie there now: of runs that are not complete. */
+export async function leftJournals(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .filter((name) => name.endsWith(extension))
+    .toSorted()
+    .map((name) => join(folder, name));
+}
+
 /**
  * Tells what a crash kept from being told: stored segments that nobody heard of, and the end of their runs. Doing it
  * twice tells it twice and changes nothing; when it is called off, what is left stays for the next start.
  */
 export async function repairJournals(options: {
-  folder: string;
+  /** As `leftJournals` gave them, before new runs began. */
+  paths: readonly string[];
   events: IngestEvents;
   persistence: Persistence;
   log: Log;
 }): Promise<{ runCount: number; segmentCount: number }> {
-  const { folder, events, persistence, log } = options;
-  const names = await readdir(folder).catch(() => []);
+  const { paths, events, persistence, log } = options;
   const repaired = { runCount: 0, segmentCount: 0 };
-  for (const name of names.filter((name) => name.endsWith(extension)).toSorted()) {
-    const path = join(folder, name);
+  for (const path of paths) {
     const told = readJournal(await readFile(path, 'utf8'));
     const { run } = told;
     if (run) {

@@ -80,7 +80,7 @@ export class LiveChannel {
     };
   }
 
-  /** Ends session and run; resolves when the last segment was announced, or given up after `msMax`. */
+  /** Ends session and run; resolves when the last segment was announced, or given up. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#session?.rtmp.close('stopped');
@@ -101,7 +101,7 @@ export class LiveChannel {
       this.#isSpilling = false;
     }
     if (this.#mode !== 'paused') return;
-    if (this.#hasRoom) this.#setMode('flowing');
+    if (this.#hasRoomFor(afterPauseShare)) this.#setMode('flowing');
     else if (isPausedLong) this.#startDropping();
   }
 
@@ -208,9 +208,11 @@ export class LiveChannel {
     if (run.outlet) return;
     const { clock, random, log, outlet } = this.#options;
     const { channelId } = this.#spec;
+    // Runs of a channel are told one after the other, whole.
+    const announceAfter = Promise.all([outlet.announceAfter, ...this.#closing]);
     run.outlet = new RunOutlet(
       { channelId, runId: run.runId, startWallMs },
-      { ...outlet, clock, random, log },
+      { ...outlet, clock, random, log, announceAfter },
     );
     log.info('run started', { channelId, runId: run.runId });
   }
@@ -251,7 +253,7 @@ export class LiveChannel {
   #whileDropping(run: OpenRun, placed: TimedPacket): CutSegment[] {
     if (placed.kind === 'audio') return [];
     if (placed.kind !== 'video') return run.segmenter.push(placed);
-    if (placed.isKeyframe && this.#hasRoom) {
+    if (placed.isKeyframe && this.#hasRoomFor(afterDropShare)) {
       this.#setMode('flowing');
       return run.segmenter.push(placed);
     }
@@ -279,9 +281,9 @@ export class LiveChannel {
     return (this.#run?.segmenter.heldBytes ?? 0) + (this.#run?.outlet?.memoryBytes ?? 0);
   }
 
-  get #hasRoom(): boolean {
+  #hasRoomFor(share: number): boolean {
     const isHeard = (this.#run?.outlet?.unannouncedCount ?? 0) < unannouncedCountMax;
-    return isHeard && this.#heldBytes <= this.#options.heldBytesMax * 0.75;
+    return isHeard && this.#heldBytes <= this.#options.heldBytesMax * share;
   }
 }
 
@@ -310,7 +312,11 @@ interface OpenSession {
 const pauseSlackBytes = 2 * 1024 * 1024;
 /** Encoders hold a second or two back by themselves before they drop pictures. */
 const pausedMsMax = 2000;
-/** What `stop` waits for the store, and then for the listener; a drain of 25 s has room for one of the two. */
+/** Reading goes on a little below the limit, not at it: else the socket is paused again with the next packet. */
+const afterPauseShare = 7 / 8;
+/** Keeping goes on when the store has taken a good part: else every other GOP is kept, and each waits for nothing. */
+const afterDropShare = 1 / 2;
+/** How long `stop` waits for a store, and then for a listener, that takes nothing. */
 const closeMsMax = 15_000;
 /** At 4 s a segment nobody has listened for five hours; a record is about 1 kB. */
 const unannouncedCountMax = 5000;

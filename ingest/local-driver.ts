@@ -6,7 +6,7 @@ import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 
 import type { ChannelDriver, ChannelHealth, ChannelSpec, IngestEvents, IngestHost } from './channel.ts';
-import { repairJournals } from './journal.ts';
+import { leftJournals, repairJournals } from './journal.ts';
 import { LiveChannel } from './live-channel.ts';
 import { Persistence } from './persistence.ts';
 import type { RtmpServer, RtmpServerOptions } from './rtmp/server.ts';
@@ -67,7 +67,7 @@ export class LocalDriver implements ChannelDriver {
     const stopped = new AbortController();
     const untilStopped = AbortSignal.any([signal, stopped.signal]);
     await this.#spill.clear();
-    const repair = this.#repair(untilStopped);
+    const repair = this.#repair(await leftJournals(this.#journalFolder), untilStopped);
     try {
       await this.#server.listen();
       await Promise.all([this.#server.run(signal), this.#watch(untilStopped)]);
@@ -94,7 +94,7 @@ export class LocalDriver implements ChannelDriver {
           events,
           journalFolder: this.#journalFolder,
           spill: this.#spill,
-          repaired: this.#repaired,
+          announceAfter: this.#repaired,
         },
       }),
     );
@@ -133,11 +133,11 @@ export class LocalDriver implements ChannelDriver {
     }
   }
 
-  async #repair(signal: AbortSignal): Promise<void> {
+  async #repair(paths: readonly string[], signal: AbortSignal): Promise<void> {
     const { clock, random, log, events } = this.#options;
     const persistence = new Persistence({ clock, random, log, signal });
     try {
-      await repairJournals({ folder: this.#journalFolder, events, persistence, log });
+      await repairJournals({ paths, events, persistence, log });
     } catch (error) {
       if (!signal.aborted) log.error('repair failed', { error });
     }

@@ -18,8 +18,8 @@ export interface OutletOptions {
   /** Where the journals of runs lie; absent for what is simply done again after a crash. */
   journalFolder?: string;
   spill?: SpillFolder;
-  /** Announcing waits for it: what a crash left untold is told first. */
-  repaired?: Promise<unknown>;
+  /** Announcing waits for it: what a crash left untold, and the channel's run before this one, are told first. */
+  announceAfter?: Promise<unknown>;
 }
 
 /**
@@ -39,6 +39,7 @@ export class RunOutlet {
   #announcing: Promise<void>;
   #storedCount = 0;
   #unannouncedCount = 0;
+  #progressMonotonicMs = -Infinity;
   #failure: TouchlineError | undefined;
 
   constructor(run: RunIdentity, options: OutletOptions) {
@@ -52,7 +53,7 @@ export class RunOutlet {
       () => {},
       () => {},
     );
-    this.#announcing = (options.repaired ?? Promise.resolve()).then(
+    this.#announcing = (options.announceAfter ?? Promise.resolve()).then(
       () => {},
       () => {},
     );
@@ -109,12 +110,12 @@ export class RunOutlet {
   }
 
   /**
-   * Ends the run when all is stored, and resolves when its end was announced. After `msMax` it gives up what the store has
-   * not taken, after as long again the announcing: that stays in the journal and is told at the next start.
+   * Ends the run when all is stored, and resolves when its end was announced. When nothing could be stored for `msMax` it
+   * gives up what is left; likewise the announcing: that stays in the journal and is told at the next start.
    */
   async close(why: RunEnd, msMax: number): Promise<void> {
     const { events, log } = this.#options;
-    await this.#within(msMax, this.#storing, this.#giveUpStoring);
+    await this.#whileItGoesOn(msMax, this.#storing, this.#giveUpStoring);
     const { channelId, runId } = this.#run;
     if (this.#waiting.length > 0) await this.#abandonWaiting();
     const end = { channelId, runId, segmentCount: this.#storedCount, why };
@@ -123,19 +124,23 @@ export class RunOutlet {
       log.error('journal not closed', { runId, error });
     });
     this.#announce(undefined, () => events.onRunEnded(end));
-    await this.#within(msMax, this.#announcing, this.#giveUpAnnouncing);
+    await this.#whileItGoesOn(msMax, this.#announcing, this.#giveUpAnnouncing);
     await journal?.close(this.#unannouncedCount === 0);
   }
 
-  async #within(msMax: number, work: Promise<void>, giveUp: AbortController): Promise<void> {
+  async #whileItGoesOn(msMax: number, work: Promise<void>, giveUp: AbortController): Promise<void> {
+    const { clock } = this.#options;
     const done = new AbortController();
-    const deadline = this.#options.clock.sleep(msMax, done.signal).then(
-      () => giveUp.abort(new Error('the time to close a run was up')),
-      () => {},
-    );
+    const startedMs = clock.monotonicMs();
+    const idleMs = (): number => clock.monotonicMs() - Math.max(startedMs, this.#progressMonotonicMs);
+    const watch = async (): Promise<void> => {
+      while (idleMs() < msMax) await clock.sleep(msMax - idleMs(), done.signal);
+      giveUp.abort(new Error('the time to close a run was up'));
+    };
+    const watching = watch().catch(() => {}); // Called off: the work is done.
     await work;
     done.abort();
-    await deadline;
+    await watching;
   }
 
   async #abandonWaiting(): Promise<void> {
@@ -151,25 +156,35 @@ export class RunOutlet {
   async #openJournal(): Promise<RunJournal | undefined> {
     const { journalFolder } = this.#options;
     if (journalFolder === undefined) return undefined;
-    return await this.#toStore.insist('open journal', () => RunJournal.create(journalFolder, this.#run));
+    return await this.#toStore.insist('open journal', () => RunJournal.create(journalFolder, this.#run), {
+      isLocal: true,
+    });
   }
 
   async #store(waiting: Waiting): Promise<void> {
     const { host, spill, events } = this.#options;
     const { record } = waiting;
-    const noteFailure = (error: TouchlineError | undefined): void => {
+    const onFailure = (error: TouchlineError | undefined): void => {
       this.#failure = error;
     };
     const bytes =
       waiting.bytes ??
-      (spill && (await this.#toStore.insist('read spilled segment', () => spill.read(spillName(record)))));
+      (spill &&
+        (await this.#toStore.insist('read spilled segment', () => spill.read(spillName(record)), {
+          isLocal: true,
+        })));
     if (!bytes) return;
-    await this.#toStore.insist('store segment', () => host.putSegment(record.key, bytes), noteFailure);
+    await this.#toStore.insist('store segment', () => host.putSegment(record.key, bytes), { onFailure });
     const journal = await this.#journal;
-    if (journal) await this.#toStore.insist('journal segment', () => journal.stored(record), noteFailure);
+    if (journal)
+      await this.#toStore.insist('journal segment', () => journal.stored(record), {
+        onFailure,
+        isLocal: true,
+      });
     const isSpilled = waiting.bytes === undefined;
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
     this.#storedCount += 1;
+    this.#progressMonotonicMs = this.#options.clock.monotonicMs();
     if (isSpilled) await spill?.remove(spillName(record), record.bytes);
     this.#announce(record.seq, () => events.onSegment(record));
   }
@@ -182,6 +197,7 @@ export class RunOutlet {
         const journal = await this.#journal;
         await this.#toListener.insist('announce', call);
         this.#unannouncedCount -= 1;
+        this.#progressMonotonicMs = this.#options.clock.monotonicMs();
         if (what !== undefined) await journal?.announced(what);
       })
       .catch((error: unknown) => {

@@ -21,18 +21,21 @@ export class Persistence {
   }
 
   /**
-   * @param onFailure told of every try that failed, and `undefined` when one went through after that
+   * @param options.onFailure told of every try that failed, and `undefined` when one went through after that
+   * @param options.isLocal on this machine's disk: waited for without an end, because a second write beside one that hangs
+   *   would only do harm
    * @throws the signal's reason, when it aborts
    */
   async insist<T>(
     what: string,
     call: () => Promise<T>,
-    onFailure?: (error: TouchlineError | undefined) => void,
+    options: { onFailure?: (error: TouchlineError | undefined) => void; isLocal?: boolean } = {},
   ): Promise<T> {
+    const { onFailure, isLocal = false } = options;
     for (let attempt = 1; ; attempt += 1) {
       this.#signal.throwIfAborted();
       try {
-        const result = await this.#bounded(what, call);
+        const result = isLocal ? await call() : await this.#bounded(what, call);
         if (attempt > 1) onFailure?.(undefined);
         return result;
       } catch (thrown) {

@@ -34,16 +34,19 @@ export class HandClock implements Clock {
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const sleeper = { untilMs: this.#monotonicMs + ms, wake: resolve };
-      this.#sleepers.push(sleeper);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-          reject(signal.reason as Error);
+      const onAbort = (): void => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        reject(signal?.reason as Error);
+      };
+      const sleeper = {
+        untilMs: this.#monotonicMs + ms,
+        wake: () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
         },
-        { once: true },
-      );
+      };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 }
@@ -57,7 +60,7 @@ export async function pass(clock: HandClock, condition: () => boolean): Promise<
   for (let last = startedAt; !condition();) {
     await new Promise((resolve) => setImmediate(resolve));
     const now = performance.now();
-    if (now - startedAt > 30_000) throw new Error('it never came to hold');
+    if (now - startedAt > 10_000) throw new Error('it never came to hold');
     clock.advance((now - last) * 50);
     last = now;
   }

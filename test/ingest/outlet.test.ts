@@ -8,7 +8,7 @@ import { silentLog } from '../../core/log.ts';
 import { systemRandom } from '../../core/random.ts';
 import { segmentId } from '../../core/ids.ts';
 import type { SegmentRecord } from '../../core/segment.ts';
-import { repairJournals, RunJournal } from '../../ingest/journal.ts';
+import { leftJournals, repairJournals, RunJournal } from '../../ingest/journal.ts';
 import { RunOutlet, type OutletOptions } from '../../ingest/outlet.ts';
 import { Persistence } from '../../ingest/persistence.ts';
 import { SpillFolder } from '../../ingest/spill.ts';
@@ -59,7 +59,12 @@ function outlet(more: Partial<OutletOptions> = {}): RunOutlet {
 async function repair(): Promise<{ runCount: number; segmentCount: number }> {
   const signal = new AbortController().signal;
   const persistence = new Persistence({ clock, random: systemRandom, log: silentLog, signal });
-  return await repairJournals({ folder, events: house, persistence, log: silentLog });
+  return await repairJournals({
+    paths: await leftJournals(folder),
+    events: house,
+    persistence,
+    log: silentLog,
+  });
 }
 
 async function crashed(announced: number, stored: number): Promise<string> {
@@ -166,8 +171,7 @@ describe('the way of a segment out', () => {
   });
 
   it('waits for what a crash left untold', async () => {
-    const repaired = clock.sleep(60_000);
-    const out = outlet({ repaired });
+    const out = outlet({ announceAfter: clock.sleep(60_000) });
     out.offer(record(0), bytes);
     await pass(clock, () => house.objects.size === 1);
     expect(house.heard).toEqual([]);
@@ -252,7 +256,9 @@ describe('the repair of a run that a crash cut off', () => {
     house.onHeard = (what) => {
       if (what === 1) stop.abort(new Error('going down'));
     };
-    await expect(repairJournals({ folder, events: house, persistence, log: silentLog })).rejects.toThrow();
+    await expect(
+      repairJournals({ paths: await leftJournals(folder), events: house, persistence, log: silentLog }),
+    ).rejects.toThrow();
     expect(house.heard).toEqual([0, 1]);
     await repair();
     expect(house.heard).toEqual([0, 1, 0, 1, 2, 'crash 3']);
