@@ -97,6 +97,8 @@ export function fingerprintPictures(options: {
   file: string;
   fileSeekSeconds: number;
   fileRange: TickRange;
+  /** How many pictures lie in that range: ffmpeg stops behind them instead of reading on to the end. */
+  fileCount: number;
   width: number;
   height: number;
 }): string[] {
@@ -122,10 +124,19 @@ export function fingerprintPictures(options: {
       .outputOptions('-copyts')
       .output('pipe:1')
       .videoFilters(small(options.source))
-      .outputOptions('-map', '0:v:0', '-fps_mode', 'passthrough', '-f', 'rawvideo')
+      .outputOptions('-map', '0:v:0', '-fps_mode', 'passthrough', '-frames:v', '1', '-f', 'rawvideo')
       .output('pipe:3')
       .videoFilters(small(options.fileRange))
-      .outputOptions('-map', '1:v:0', '-fps_mode', 'passthrough', '-f', 'rawvideo'),
+      .outputOptions(
+        '-map',
+        '1:v:0',
+        '-fps_mode',
+        'passthrough',
+        '-frames:v',
+        String(options.fileCount),
+        '-f',
+        'rawvideo',
+      ),
   );
 }
 

@@ -46,6 +46,7 @@ export async function proveClip(options: {
       // A little before the first of them, because the seek is rounded.
       fileSeekSeconds: Math.max(0, ((around[0]?.at ?? 0) - 1) / plan.timescale),
       fileRange: { from: around[0]?.at ?? 0, to: around.at(-1)?.at ?? 0 },
+      fileCount: around.length,
       width: printWidth,
       height: printHeight,
     }),

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { clipSidecar } from '../../core/clip.ts';
 import { TouchlineError } from '../../core/errors.ts';
-import { clipFolderOnDisk, sha256, type CutOnDisk } from '../support/clips.ts';
+import { clipFolderOnDisk, drawCuts, numbersBetween, sha256, type CutOnDisk } from '../support/clips.ts';
 import {
   decodeErrors,
   describeSegments,
@@ -22,17 +22,6 @@ const sound = { startsAtSeconds: 0 };
 const isLong = Boolean(process.env['TOUCHLINE_TEST_LONG']);
 
 const from25 = makeSegments({ fps: '25', seconds: 10, gopFrames: 50, sound });
-
-/** Numbers of all frames with in <= time < out, where frame n is shown at the ms next to n / fps. */
-function wantedNumbers(fps: number, inSeconds: number, outSeconds: number): number[] {
-  const wanted: number[] = [];
-  const [in90k, out90k] = [Math.round(inSeconds * 90_000), Math.round(outSeconds * 90_000)];
-  for (let number = 0; number / fps < outSeconds + 1; number += 1) {
-    const pts90k = Math.round((number * 1000) / fps) * 90;
-    if (pts90k >= in90k && pts90k < out90k) wanted.push(number);
-  }
-  return wanted;
-}
 
 /** The whole promise for one exact clip. */
 function expectExact(done: CutOnDisk, fps: number, wanted: readonly number[]): void {
@@ -55,7 +44,6 @@ describe('an exact clip has every picture that was asked for, no other, and the 
     ['50', 50],
     ['60000/1001', 60_000 / 1001],
   ];
-  // A different handful each time would make a red run hard to repeat: the cuts are drawn from the rate.
   const perRate = isLong ? 25 : 2;
   it.each(rates)(
     'at %s fps',
@@ -65,11 +53,10 @@ describe('an exact clip has every picture that was asked for, no other, and the 
           ? from25
           : makeSegments({ fps: name, seconds: 10, gopFrames: Math.round(fps * 2), sound });
       const made = new Set<string>();
-      for (let nth = 1; nth <= perRate; nth += 1) {
-        const inSeconds = (nth * 1.618 * fps * 7.13) % 5;
-        const outSeconds = inSeconds + 1 + ((nth * 2.7 * fps) % 3.9);
+      const drawn = drawCuts(perRate, { seed: Math.round(fps * 1000), startSecondsMax: 5, secondsMax: 5 });
+      for (const { inSeconds, outSeconds } of drawn) {
         const done = await clips.cut(segments, { inSeconds, outSeconds });
-        expectExact(done, fps, wantedNumbers(fps, inSeconds, outSeconds));
+        expectExact(done, fps, numbersBetween(fps, inSeconds, outSeconds));
         made.add(done.sidecar.made);
       }
       expect([...made]).toContain('smart');
@@ -82,14 +69,14 @@ describe('how an exact clip is made', () => {
   it('between two keyframes nothing is encoded', async () => {
     const done = await clips.cut(from25, { inSeconds: 2, outSeconds: 6 });
     expect(done.sidecar.made).toBe('copy');
-    expectExact(done, 25, wantedNumbers(25, 2, 6));
+    expectExact(done, 25, numbersBetween(25, 2, 6));
   });
 
   it('inside one group of pictures everything is', async () => {
     const done = await clips.cut(from25, { inSeconds: 2.2, outSeconds: 3.6 });
     expect(done.sidecar.made).toBe('encode');
     expect(done.sidecar.notes).toEqual(['encoded as a whole: no keyframe (IDR) lies inside the clip']);
-    expectExact(done, 25, wantedNumbers(25, 2.2, 3.6));
+    expectExact(done, 25, numbersBetween(25, 2.2, 3.6));
   });
 
   it('copied pictures are the very same bits', async () => {
@@ -143,7 +130,7 @@ describe('how an exact clip is made', () => {
     });
     const done = await clips.cut(segments, { inSeconds: 1.4, outSeconds: 4.4 });
     expect([done.sidecar.made, done.sidecar.notes]).toEqual(['encode', [`encoded as a whole: ${why}`]]);
-    expectExact(done, 25, wantedNumbers(25, 1.4, 4.4));
+    expectExact(done, 25, numbersBetween(25, 1.4, 4.4));
   });
 });
 
@@ -167,7 +154,7 @@ describe('sound', () => {
     const segments = makeSegments({ fps: '25', seconds: 4, gopFrames: 50 });
     const done = await clips.cut(segments, { inSeconds: 1, outSeconds: 3, presets: ['wide', 'waveform'] });
     expect(done.sidecar.notes).toEqual(['the feed has no sound', 'no waveform: the clip has no sound']);
-    expect(readNumbers(done.pathOf('wide'))).toEqual(wantedNumbers(25, 1, 3));
+    expect(readNumbers(done.pathOf('wide'))).toEqual(numbersBetween(25, 1, 3));
     expect(done.sidecar.renditions.map(({ preset }) => preset)).toEqual(['wide']);
   });
 
@@ -185,7 +172,7 @@ describe('sound', () => {
     const done = await clips.cut(from25, { inSeconds: 1.3, outSeconds: 8.3, loudnessLufs: -23 });
     expect(measuredLufs(done.pathOf('wide'))).toBeGreaterThan(-24);
     expect(measuredLufs(done.pathOf('wide'))).toBeLessThan(-22);
-    expectExact(done, 25, wantedNumbers(25, 1.3, 8.3));
+    expectExact(done, 25, numbersBetween(25, 1.3, 8.3));
   });
 });
 
@@ -214,7 +201,7 @@ describe('what is missing', () => {
     expect(done.sidecar.notes).toContain('2.00 s are missing at 4.00 s of the run, closed up');
     expect(done.sidecar).toMatchObject({ made: 'smart', proven: true });
     const numbers = readNumbers(done.pathOf('wide'));
-    expect(numbers).toEqual([...wantedNumbers(25, 3, 4), ...wantedNumbers(25, 6, 9)]);
+    expect(numbers).toEqual([...numbersBetween(25, 3, 4), ...numbersBetween(25, 6, 9)]);
     const heard = readSound(done.pathOf('wide'));
     expect(Math.abs(soundDelayMs(heard, 3, 0.5))).toBeLessThanOrEqual(1);
     expect(Math.abs(soundDelayMs(heard, 5, 2.5))).toBeLessThanOrEqual(1);
@@ -232,13 +219,13 @@ describe('what is missing', () => {
     const records = from25.records.slice(1);
     const done = await clips.cut({ ...from25, records }, { inSeconds: 1, outSeconds: 5 });
     expect(done.sidecar.notes).toEqual(['starts 1.00 s late: there is no picture before']);
-    expectExact(done, 25, wantedNumbers(25, 2, 5));
+    expectExact(done, 25, numbersBetween(25, 2, 5));
   });
 
   it('records that lie about their duration do not move a frame', async () => {
     const records = from25.records.map((record) => ({ ...record, duration90k: record.duration90k - 45_000 }));
     const done = await clips.cut({ ...from25, records }, { inSeconds: 1.52, outSeconds: 6.52 });
-    expectExact(done, 25, wantedNumbers(25, 1.52, 6.52));
+    expectExact(done, 25, numbersBetween(25, 1.52, 6.52));
   });
 
   it('a truncated segment is named; what is left keeps its time', async () => {
@@ -257,7 +244,7 @@ describe('what is missing', () => {
     expect(done.sidecar.notes.join()).toMatch(/segment 1 holds \d+ of 50 pictures/);
     const numbers = readNumbers(done.pathOf('wide'));
     expect(numbers[0]).toBe(25);
-    expect(numbers.slice(-50)).toEqual(wantedNumbers(25, 4, 6));
+    expect(numbers.slice(-50)).toEqual(numbersBetween(25, 4, 6));
     expect(done.sidecar.proven).toBe(true);
   });
 
@@ -292,7 +279,7 @@ describe('two sessions of one run', () => {
     expect(done.sidecar).toMatchObject({ made: 'encode', proven: true, frameCount: 75 });
     expect(done.sidecar.gaps).toEqual([{ start90k: 360_000, end90k: 540_000 }]);
     expect(decodeErrors(done.pathOf('wide'))).toBe('');
-    expect(readNumbers(done.pathOf('wide')).slice(0, 25)).toEqual(wantedNumbers(25, 3, 4));
+    expect(readNumbers(done.pathOf('wide')).slice(0, 25)).toEqual(numbersBetween(25, 3, 4));
     const size = ffprobe(
       done.pathOf('wide'),
       '-select_streams',
@@ -321,8 +308,8 @@ describe('two sessions of one run', () => {
     const done = await clips.cut(joined, { inSeconds: 3, outSeconds: 12, peakSeconds: 3.5 });
     expect(done.sidecar.made).toBe('smart');
     expect(readNumbers(done.pathOf('wide'))).toEqual([
-      ...wantedNumbers(25, 3, 4),
-      ...wantedNumbers(25, 0, 2),
+      ...numbersBetween(25, 3, 4),
+      ...numbersBetween(25, 0, 2),
     ]);
     expect(decodeErrors(done.pathOf('wide'))).toBe('');
   });

@@ -104,6 +104,29 @@ export function cutJobFor(segments: Pick<TestSegments, 'records'>, cut: TestCut)
   };
 }
 
+/** Cuts drawn from a seed, so that a red run can be repeated: starts up to `startSecondsMax`, of 1 s up to `secondsMax`. */
+export function drawCuts(
+  count: number,
+  from: { seed: number; startSecondsMax: number; secondsMax: number },
+): { inSeconds: number; outSeconds: number }[] {
+  let state = from.seed;
+  // Park and Miller's generator: plenty for this, and the same everywhere.
+  const unit = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+  return Array.from({ length: count }, () => {
+    const inSeconds = unit() * from.startSecondsMax;
+    return { inSeconds, outSeconds: inSeconds + 1 + unit() * (from.secondsMax - 1) };
+  });
+}
+
+/** Numbers of all pictures with in <= time < out, where picture n is shown at the whole ms next to n / fps. */
+export function numbersBetween(fps: number, inSeconds: number, outSeconds: number): number[] {
+  const [in90k, out90k] = [Math.round(inSeconds * ticksPerSecond), Math.round(outSeconds * ticksPerSecond)];
+  return Array.from({ length: Math.ceil((outSeconds + 1) * fps) }, (_, number) => number).filter((number) => {
+    const pts90k = Math.round((number * 1000) / fps) * 90;
+    return pts90k >= in90k && pts90k < out90k;
+  });
+}
+
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

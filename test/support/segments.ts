@@ -241,12 +241,16 @@ export function readSound(path: string): Float32Array {
  */
 export function soundDelayMs(samples: Float32Array, clipStartSeconds: number, fromSeconds: number): number {
   const length = 4096;
+  const lagMax = 960; // 20 ms, a fifth of a sweep: further off the next one answers
   const from = Math.round(fromSeconds * 48_000);
+  const expected = Float64Array.from({ length: length + 2 * lagMax }, (_, at) =>
+    sweepAt(clipStartSeconds + (from + at - lagMax) / 48_000),
+  );
   let best = { lag: 0, score: -Infinity };
-  for (let lag = -960; lag <= 960; lag += 1) {
+  for (let lag = -lagMax; lag <= lagMax; lag += 1) {
     let score = 0;
     for (let at = 0; at < length; at += 1) {
-      score += (samples[from + at] ?? 0) * sweepAt(clipStartSeconds + (from + at - lag) / 48_000);
+      score += (samples[from + at] ?? 0) * (expected[at + lagMax - lag] ?? 0);
     }
     if (score > best.score) best = { lag, score };
   }
