@@ -1,4 +1,5 @@
 import { TouchlineError } from '../../core/errors.ts';
+import { digestId } from '../../core/ids.ts';
 import type { Log } from '../../core/log.ts';
 import { siblingModule, startModule, type ModuleChild, type ProcessExit } from '../../core/process.ts';
 import type { InferenceReply, InferenceRequest } from './inference-messages.ts';
@@ -115,7 +116,7 @@ class InferenceProcess implements Inference {
   async #ask(model: ModelPack, call: InferenceCall | undefined): Promise<Record<string, Tensor>> {
     const child = (this.#child ??= await this.#startChild());
     if (this.#isClosed) throw calledOff('inference was closed before this call');
-    const modelKey = `${model.manifest.id}@${model.manifest.sha256}`;
+    const modelKey = keyOf(model);
     const isLoaded = child.loaded.has(modelKey);
     const callId = (this.#callId += 1);
     child.callCount += 1;
@@ -178,6 +179,16 @@ class InferenceProcess implements Inference {
     await child.process.exit;
   }
 }
+
+/** Another manifest for the same bytes is another model: it has not been checked. */
+function keyOf(model: ModelPack): string {
+  const known = keys.get(model);
+  if (known !== undefined) return known;
+  const key = `${model.manifest.id}@${digestId(JSON.stringify(model))}`;
+  keys.set(model, key);
+  return key;
+}
+const keys = new WeakMap<ModelPack, string>();
 
 function calledOff(message: string): TouchlineError {
   return new TouchlineError({ code: 'aborted', message, retryable: true, blame: 'touchline' });
