@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +38,8 @@ export interface RunningUp {
 
 export async function install(settings: NodeJS.ProcessEnv = {}): Promise<Installation> {
   const home = mkdtempSync(join(tmpdir(), 'touchline-home-'));
+  // As root, a home that others cannot enter makes PostgreSQL keep its data elsewhere, where nobody would remove it.
+  chmodSync(home, 0o755);
   const env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
