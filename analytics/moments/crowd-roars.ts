@@ -11,8 +11,9 @@ import {
   type Sample,
 } from './evidence.ts';
 
-/** A roar is judged by its first 4 s, so that nothing later changes its strength. */
-export const roarJudgedMs = 4000;
+/** A roar is judged by its first 4 s (and the half second that its last second needs): nothing later changes its strength. */
+export const roarJudgedMs = 4500;
+const judgedMs = 4000;
 /** A dip this short is a breath of the crowd, not its end. */
 const holeMsMax = 1500;
 /** With fewer samples before it there is no telling what quiet is. */
@@ -27,17 +28,18 @@ const muteDbMax = -75;
  */
 export function crowdRoars(evidence: Evidence, rules: Rules): Clue[] {
   const untilMs = evidence.knownUntilMs;
-  const floor = joinSeries(evidence.signals, signalNames.crowdFloor, untilMs).filter(
-    (sample) => sample.value > muteDbMax,
+  const levels = secondsOf(
+    joinSeries(evidence.signals, signalNames.crowdFloor, untilMs),
+    joinSeries(evidence.signals, signalNames.crowdCrest, untilMs),
   );
-  const crest = joinSeries(evidence.signals, signalNames.crowdCrest, untilMs);
+  const floor = levels.map(({ atMs, floorDb }) => ({ atMs, value: floorDb }));
   const speech = joinSeries(evidence.signals, signalNames.speech, untilMs);
-  const loud = floor
-    .map((sample, index) => ({
-      atMs: sample.atMs,
+  const loud = levels
+    .map(({ atMs, crestDb }, index) => ({
+      atMs,
+      crestDb,
       riseDb: riseOf(floor, index, evidence, rules),
-      crestDb: nearest(crest, sample.atMs, 500) ?? 0,
-      speech: meanAround(speech, sample.atMs, 500),
+      speech: meanAround(speech, atMs, 500),
     }))
     .map((it) => ({ ...it, strength: strengthOf(it, rules.crowd) }))
     .filter((it) => it.strength >= onsetStrengthMin);
@@ -54,6 +56,28 @@ export function crowdRoars(evidence: Evidence, rules: Rules): Clue[] {
   return roars;
 }
 
+interface Level {
+  atMs: number;
+  floorDb: number;
+  crestDb: number;
+}
+
+/**
+ * Whole seconds, every half second: a shouted word fills half a second and looks like a roar there (+16 dB at a crest
+ * below 2.5 in a match where nothing happened), but has a pause within the second.
+ */
+function secondsOf(floor: readonly Sample[], crest: readonly Sample[]): Level[] {
+  const crestAt = new Map(crest.map((sample) => [sample.atMs, sample.value]));
+  return floor.flatMap((sample, index): Level[] => {
+    const next = floor[index + 1];
+    if (!next || next.atMs - sample.atMs > 750 || Math.min(sample.value, next.value) <= muteDbMax) return [];
+    const floorDb = Math.min(sample.value, next.value);
+    const meanDb =
+      (sample.value + (crestAt.get(sample.atMs) ?? 0) + next.value + (crestAt.get(next.atMs) ?? 0)) / 2;
+    return [{ atMs: sample.atMs, floorDb, crestDb: meanDb - floorDb }];
+  });
+}
+
 interface LoudSample {
   atMs: number;
   riseDb: number;
@@ -66,19 +90,20 @@ function roarOf(samples: readonly LoudSample[], rules: Rules): Clue | undefined 
   const first = samples[0];
   const last = samples.at(-1);
   if (!first || !last) return undefined;
-  const judged = samples.filter((sample) => sample.atMs - first.atMs <= roarJudgedMs);
+  const judged = samples.filter((sample) => sample.atMs - first.atMs <= judgedMs);
   const heldMs = (judged.at(-1)?.atMs ?? first.atMs) - first.atMs;
   if (heldMs < rules.crowd.holdMsMin) return undefined;
   // The upper third, not the maximum: one slammed door must not make a goal.
   const strengths = judged.map((sample) => sample.strength).toSorted((one, other) => other - one);
   const strength = strengths[Math.floor(strengths.length / 3)] ?? 0;
   const riseDb = Math.max(...judged.map((sample) => sample.riseDb));
+  const untilMs = last.atMs + 1000;
   return {
     kind: 'crowd',
     atMs: first.atMs,
-    untilMs: last.atMs,
+    untilMs,
     strength,
-    text: `The crowd rose by ${Math.round(riseDb)} dB and stayed up for ${seconds(last.atMs - first.atMs)} s.`,
+    text: `The crowd rose by ${Math.round(riseDb)} dB and stayed up for ${seconds(untilMs - first.atMs)} s.`,
   };
 }
 
@@ -100,14 +125,6 @@ function strengthOf(
     ramp(sample.crestDb, crowd.crestDbNone, crowd.crestDbFull) *
     (1 - crowd.speechDamping * sample.speech)
   );
-}
-
-function nearest(samples: readonly Sample[], atMs: number, withinMs: number): number | undefined {
-  const after = firstAtOrAfter(samples, atMs);
-  const near = [samples[after - 1], samples[after]]
-    .filter((one): one is Sample => one !== undefined && Math.abs(one.atMs - atMs) <= withinMs)
-    .toSorted((one, other) => Math.abs(one.atMs - atMs) - Math.abs(other.atMs - atMs));
-  return near[0]?.value;
 }
 
 function meanAround(samples: readonly Sample[], atMs: number, aroundMs: number): number {

@@ -112,7 +112,8 @@ function wordsOf(letters: readonly Letter[], heightSteps: number): Letter[][] {
   const line = letters.map((letter) => letter.text).join('');
   if (/^\d{1,3}:\d{2}$/.test(line)) return [[...letters]];
   const distances = letters.slice(1).map((letter, index) => letter.step - (letters[index]?.step ?? 0));
-  const usual = distances.toSorted((one, other) => one - other)[distances.length >> 1] ?? 0;
+  // The lower quartile: in "ABC 1 0" half of the distances are the gaps that are looked for.
+  const usual = distances.toSorted((one, other) => one - other)[(distances.length - 1) >> 2] ?? 0;
   const words: Letter[][] = [];
   let word: Letter[] = [];
   for (const letter of letters) {

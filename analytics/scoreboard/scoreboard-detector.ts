@@ -129,15 +129,16 @@ async function readPictures(
   for (const [index, picture] of sample.pictures.entries()) {
     const luma = about.lumas[index];
     if (!luma) continue;
-    const words: Word[] = [];
+    let words: Word[] = [];
     for (const [at, line] of lines.entries()) {
       const before = lastRead[at];
       const isSame = before !== undefined && isUnchanged(before.luma, luma, line);
       const read = isSame ? before : { luma, words: await about.read(picture, line) };
       lastRead[at] = read;
       const isGuess = at >= about.lines.found.length;
-      words.push(...(isGuess ? read.words.filter((word) => isNews(word, words)) : read.words));
+      words.push(...(isGuess ? read.words.filter(isScoreLike) : read.words));
     }
+    words = withoutEchoes(words);
     spots.push({
       atMs: picture.atMs,
       label: 'scoreboard',
@@ -175,17 +176,23 @@ function hasInk(picture: RgbPicture, line: Box): boolean {
   return crossedRows >= 0.4 * (bottom - top);
 }
 
-/** What is read at a guessed place has to look like a score, be sure, and not be the edge of a word that was found. */
-function isNews(word: Word, words: readonly Word[]): boolean {
-  const middle = (word.left + word.right) / 2;
-  return (
-    word.confidence >= guessConfidenceMin &&
-    /^[\dOoQDIl|:-]+$/.test(word.text) &&
-    !words.some(
+/** What is read at a guessed place has to be sure and to look like a score. */
+function isScoreLike(word: Word): boolean {
+  return word.confidence >= guessConfidenceMin && /^[\dOoQDIl|:-]+$/.test(word.text);
+}
+
+/** Neighbouring boxes overlap and read the same letter twice: of two words in one place the longer one is the whole. */
+function withoutEchoes(words: readonly Word[]): Word[] {
+  const kept: Word[] = [];
+  for (const word of words.toSorted((one, other) => other.text.length - one.text.length)) {
+    const middle = (word.left + word.right) / 2;
+    const isEcho = kept.some(
       (one) =>
         one.left - 2 < middle && one.right + 2 > middle && one.top < word.bottom && one.bottom > word.top,
-    )
-  );
+    );
+    if (!isEcho) kept.push(word);
+  }
+  return kept.toSorted((one, other) => one.top - other.top || one.left - other.left);
 }
 
 /** A changed digit moves its own pixels by half the contrast; compression moves a still block by 1 to 3. */
