@@ -35,8 +35,12 @@ export async function watchChannel(options: {
       const clip = await api.get<ClipView>(`/clips/${id}`);
       const waterfall = await api.get<Waterfall>(`/clips/${id}/waterfall`);
       const name = `${id}/${clip.revision}`;
-      // A moment that later evidence revised is cut again.
-      once(name, [`${clipLine(clip, waterfall)}${printed.has(name) ? ' (cut again)' : ''}`]);
+      // A moment that later evidence revised is cut again; the latency is that of the first time.
+      once(name, [
+        printed.has(name)
+          ? `${clipLine(clip)} (cut again)`
+          : `${clipLine(clip)}: ${latency(clip, waterfall)}`,
+      ]);
     }
     if (event.kind === 'clip.failed') once(`${id}/failed`, [`  clip    ${id} could not be cut`]);
   }
@@ -57,14 +61,17 @@ function momentLines(moment: MomentView, isRevised: boolean): string[] {
   ];
 }
 
-function clipLine(clip: ClipView, { steps }: Waterfall): string {
+function clipLine(clip: ClipView): string {
+  const proven = clip.revision === 'exact' ? (clip.proven ? ', proven' : ', NOT proven') : '';
+  return `  clip    ${clip.revision}${proven}, ${seconds(clip.durationMs)} long`;
+}
+
+function latency(clip: ClipView, { steps }: Waterfall): string {
   const visible = steps.find(({ step }) => step === `${clip.revision}-visible`);
   const closed = steps.find(({ step }) => step === 'segment-closed');
-  const sinceClosed =
-    visible && closed ? `, ${seconds(visible.atMs - closed.atMs)} after its segment closed` : '';
-  const late = visible ? `seen ${seconds(visible.sinceHappenedMs)} after it happened${sinceClosed}` : '';
-  const proven = clip.revision === 'exact' ? (clip.proven ? ', proven' : ', NOT proven') : '';
-  return `  clip    ${clip.revision}${proven}, ${seconds(clip.durationMs)} long: ${late}`;
+  if (!visible) return 'seen';
+  const sinceClosed = closed ? `, ${seconds(visible.atMs - closed.atMs)} after its segment closed` : '';
+  return `seen ${seconds(visible.sinceHappenedMs)} after it happened${sinceClosed}`;
 }
 
 function seconds(ms: number): string {

@@ -170,11 +170,7 @@ class MomentCard {
         { class: 'facts' },
         `${moment.channelName} · ${matchTime(moment.peakMs)} into the run · ${wallTime(moment.peakWallMs)} · ${((moment.outMs - moment.inMs) / 1000).toFixed(1)} s`,
       ),
-      make(
-        'ul',
-        { class: 'reasons', 'aria-label': 'Why this is a moment' },
-        ...moment.reasons.map(reasonLine),
-      ),
+      make('ul', { class: 'reasons', 'aria-label': 'Why this is a moment' }, ...reasonLines(moment.reasons)),
       make('p', { class: 'notes' }, cutLine(moment)),
       make(
         'div',
@@ -207,15 +203,27 @@ class MomentCard {
   }
 }
 
-function reasonLine(reason) {
-  const percent = Math.round(reason.contribution * 100);
-  return make(
-    'li',
-    { class: 'reason' },
-    make('span', {}, reason.text),
-    make('span', { class: 'muted' }, `${percent} %`),
-    make('div', { class: 'track', 'aria-hidden': 'true' }, make('div', { class: 'fill', 'width%': percent })),
-  );
+/** The number is what the score loses without the reason; the bars compare the reasons with the strongest. */
+function reasonLines(reasons) {
+  const strongest = Math.max(...reasons.map(({ contribution }) => contribution), 0.001);
+  return reasons.map(({ text, contribution }) => {
+    const percent = Math.round(contribution * 100);
+    return make(
+      'li',
+      { class: 'reason' },
+      make('span', {}, text),
+      make(
+        'span',
+        { class: 'muted', title: 'What the score loses without this reason' },
+        percent === 0 ? '< 1 %' : `${percent} %`,
+      ),
+      make(
+        'div',
+        { class: 'track', 'aria-hidden': 'true' },
+        make('div', { class: 'fill', 'width%': Math.round((contribution / strongest) * 100) }),
+      ),
+    );
+  });
 }
 
 function cutLine({ clip, state, stateReason }) {
