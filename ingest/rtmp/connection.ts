@@ -6,9 +6,9 @@ import { TouchlineError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { MediaPacket } from '../media-packet.ts';
 import { authenticationLate, type Refusal } from './refusals.ts';
-import { RtmpSessionMachine, type SessionAction, type SessionEnd, type SessionState } from './session.ts';
+import { RtmpSessionMachine, type SessionAction, type SessionEnd } from './session.ts';
 
-export type { SessionEnd, SessionEndCause } from './session.ts';
+export type { SessionEnd } from './session.ts';
 
 /** One accepted publisher. What it sends goes to the listener that `onSession` returned. */
 export interface RtmpSession {
@@ -153,8 +153,9 @@ export class RtmpConnection implements RtmpSession {
     return this.#machine.encoder;
   }
 
-  get state(): SessionState {
-    return this.#machine.state;
+  /** Messages that should have held media and did not. */
+  get ignoredCount(): number {
+    return this.#machine.ignoredCount;
   }
 
   /** Nothing came for so long that the encoder is probably not there any more. */

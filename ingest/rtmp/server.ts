@@ -57,7 +57,7 @@ export interface RtmpServerOptions {
 }
 
 /** Tests hand in smaller ones. */
-export interface RtmpLimits extends ConnectionLimits {
+interface RtmpLimits extends ConnectionLimits {
   /** Open connections: 1024. */
   connectionCountMax: number;
   /** Connections of one address that have not published yet: 64. */
@@ -213,10 +213,11 @@ class TcpRtmpServer implements RtmpServer {
       if (error) this.#refusals.note('publisher refused', { address: connection.remoteAddress, error });
       return;
     }
-    const { id: sessionId, channelId, stats } = connection;
+    const { id: sessionId, channelId, stats, ignoredCount } = connection;
     this.#sessions.delete(sessionId);
     this.#publishers.release(channelId, sessionId);
-    this.#options.log.info('publisher left', { sessionId, channelId, why: end.why, error, ...stats });
+    const { log } = this.#options;
+    log.info('publisher left', { sessionId, channelId, why: end.why, error, ignoredCount, ...stats });
   }
 }
 

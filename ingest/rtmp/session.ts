@@ -28,7 +28,7 @@ export interface SessionEnd {
   error: TouchlineError | undefined;
 }
 
-export type SessionEndCause =
+type SessionEndCause =
   /** The encoder said goodbye: FCUnpublish, deleteStream, or an orderly end of the connection. */
   | 'unpublished'
   /** The connection broke. */
@@ -95,7 +95,7 @@ export class RtmpSessionMachine {
     return this.#state;
   }
 
-  /** Messages that held no media. */
+  /** Messages that should have held media and did not. */
   get ignoredCount(): number {
     return this.#flv.ignoredCount;
   }

@@ -8,8 +8,8 @@ import { ChunkWriter } from '../../../ingest/rtmp/chunk-writer.ts';
 import { RtmpConnection, type SessionEnd } from '../../../ingest/rtmp/connection.ts';
 import { handshakeBytes } from '../../../ingest/rtmp/handshake.ts';
 import { messageType } from '../../../ingest/rtmp/message.ts';
-import { HandClock } from '../../support/rtmp-clock.ts';
 import { clientHello } from '../../support/rtmp-publisher.ts';
+import { HandClock } from '../hand-clock.ts';
 
 describe('RtmpConnection', () => {
   it('ends when the peer reads none of its answers, before they fill our memory', () => {

@@ -9,7 +9,7 @@ import { systemRandom } from '../../../core/random.ts';
 import { handshakeBytes } from '../../../ingest/rtmp/handshake.ts';
 import { messageType } from '../../../ingest/rtmp/message.ts';
 import { createRtmpServer } from '../../../ingest/rtmp/server.ts';
-import { HandClock } from '../../support/rtmp-clock.ts';
+import { advance } from '../../support/rtmp-clock.ts';
 import {
   audioConfigBody,
   clientHello,
@@ -19,6 +19,7 @@ import {
   videoConfigBody,
 } from '../../support/rtmp-publisher.ts';
 import { watchServer, type WatchedServer } from '../../support/rtmp-server.ts';
+import { HandClock } from '../hand-clock.ts';
 
 const toStop: WatchedServer[] = [];
 
@@ -133,7 +134,7 @@ describe('a publisher with the right key', () => {
     const ping = await publisher.next(messageType.userControl);
     await stopKeeping;
     expect(ping?.payload).toHaveLength(6);
-    await clock.advance(80);
+    await advance(clock, 80);
     const payload = Uint8Array.of(0, 7, ...(ping?.payload.subarray(2) ?? []));
     publisher.message(2, { typeId: messageType.userControl, streamId: 0, timestampMs: 0, payload });
     sendMedia(publisher, 1);
@@ -195,14 +196,14 @@ describe('a publisher with a wrong key', () => {
     for (let count = 0; count < 20; count += 1) {
       expect(await attempt('wrong')).toBe('NetStream.Publish.Unauthorized');
     }
-    await clock.advance(1000);
+    await advance(clock, 1000);
     expect(await attempt('right')).toBe('NetStream.Publish.Unauthorized');
     expect(asked).toHaveLength(20);
     // Ten refusals of a second are written one by one, the others counted.
     expect(server.logged().match(/publisher refused/g)).toHaveLength(11);
     expect(server.logged()).toContain('more publishers refused {"unwrittenCount":10}');
     expect(server.logged()).toContain('wait 59 s');
-    await clock.advance(59_000);
+    await advance(clock, 59_000);
     expect(await attempt('right')).toBe('NetStream.Publish.Start');
   });
 });
@@ -221,12 +222,12 @@ describe('a key that cannot be checked', () => {
     // Media behind publish stays unread, in the kernel.
     sendMedia(publisher, 10);
     while (answers.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    await clock.advance(2900);
+    await advance(clock, 2900);
     expect(publisher.socket.destroyed).toBe(false);
-    await clock.advance(200);
+    await advance(clock, 200);
     expect(await status).toBe('NetStream.Publish.Failed');
     answers[0]?.('ch_1');
-    await clock.advance(600);
+    await advance(clock, 600);
     await publisher.closed;
     expect(server.sessions).toEqual([]);
   });
@@ -278,9 +279,9 @@ describe('a connection that is no publisher', () => {
     const publisher = await RtmpPublisher.dialSilently(server.port);
     publisher.socket.write(bytes);
     await connectedTo(server, clock);
-    await clock.advance(9800);
+    await advance(clock, 9800);
     expect(publisher.socket.destroyed).toBe(false);
-    await clock.advance(800);
+    await advance(clock, 800);
     await publisher.closed;
     expect(server.logged()).toContain('no publish command came within 10000 ms');
   });
@@ -292,7 +293,7 @@ describe('a connection that is no publisher', () => {
     const hello = clientHello();
     for (let second = 0; second < 12 && !publisher.socket.destroyed; second += 1) {
       publisher.socket.write(hello.subarray(second, second + 1));
-      await clock.advance(1000);
+      await advance(clock, 1000);
     }
     await publisher.closed;
     expect(server.logged()).toContain('no publish command came');
@@ -317,6 +318,20 @@ describe('a connection that is no publisher', () => {
     await publisher.closed;
     expect(server.logged()).toContain('ingest.rtmp-protocol');
     expect((await RtmpPublisher.publish(server.port, 'right')).code).toBe('NetStream.Publish.Start');
+  });
+
+  it('is dropped when as many as can be are there', async () => {
+    const server = await start({ limits: { connectionCountMax: 2 } });
+    const first = await RtmpPublisher.publish(server.port, 'right1');
+    const second = await RtmpPublisher.publish(server.port, 'right2');
+    const third = await RtmpPublisher.dialSilently(server.port);
+    await third.closed;
+    expect(server.logged()).toContain('too many connections');
+    second.publisher.socket.destroy();
+    await server.until(() => server.sessions[1]?.end !== undefined);
+    expect((await RtmpPublisher.publish(server.port, 'right3')).code).toBe('NetStream.Publish.Start');
+    expect(server.sessions[0]?.end).toBeUndefined();
+    first.publisher.socket.destroy();
   });
 
   it('and has a tcUrl that is no URL is served like any other', async () => {
@@ -350,16 +365,16 @@ describe('a publisher that falls silent', () => {
     const [seen] = server.sessions;
     sendMedia(publisher, 1);
     await server.until(() => seen?.packets.length === 4);
-    await clock.advance(1800);
+    await advance(clock, 1800);
     expect(seen?.stalls).toEqual([]);
-    await clock.advance(300);
+    await advance(clock, 300);
     expect(seen?.stalls).toEqual([true]);
     publisher.audio(2100, soundBody());
     await server.until(() => seen?.stalls.length === 2);
     expect(seen?.stalls).toEqual([true, false]);
-    await clock.advance(9800);
+    await advance(clock, 9800);
     expect(seen?.end).toBeUndefined();
-    await clock.advance(300);
+    await advance(clock, 300);
     expect(seen?.end).toMatchObject({
       why: 'silent',
       error: { code: 'ingest.rtmp-silent', retryable: true },
@@ -382,10 +397,10 @@ describe('a publisher that falls silent', () => {
       });
       while (seen?.session.stats.receivedBytes === before)
         await new Promise((resolve) => setImmediate(resolve));
-      await clock.advance(1000);
+      await advance(clock, 1000);
     }
     expect(seen?.end).toBeUndefined();
-    await clock.advance(2200);
+    await advance(clock, 2200);
     expect(seen?.end?.why).toBe('silent');
   });
 
@@ -395,10 +410,10 @@ describe('a publisher that falls silent', () => {
     const { publisher } = await RtmpPublisher.publish(server.port, 'right');
     const [seen] = server.sessions;
     seen?.session.pause();
-    await clock.advance(120_000);
+    await advance(clock, 120_000);
     expect(seen).toMatchObject({ stalls: [], end: undefined });
     seen?.session.resume();
-    await clock.advance(1500);
+    await advance(clock, 1500);
     expect(seen).toMatchObject({ stalls: [], end: undefined });
     sendMedia(publisher, 1);
     await server.until(() => seen?.packets.length === 4);
@@ -452,7 +467,7 @@ describe('the same key again', () => {
     const server = await start({ clock });
     for (let turn = 0; turn < 8; turn += 1) {
       expect((await RtmpPublisher.publish(server.port, 'right')).code).toBe('NetStream.Publish.Start');
-      await clock.advance(2100);
+      await advance(clock, 2100);
     }
   });
 });
@@ -526,7 +541,7 @@ function sendMedia(publisher: RtmpPublisher, count: number): void {
 async function keepSending(publisher: RtmpPublisher, clock: HandClock, ms: number): Promise<void> {
   for (let passedMs = 0; passedMs < ms; passedMs += 1000) {
     publisher.audio(passedMs, soundBody());
-    await clock.advance(1000);
+    await advance(clock, 1000);
   }
 }
 
@@ -536,7 +551,7 @@ async function connectedTo(server: WatchedServer, clock: HandClock): Promise<voi
   await probe.open();
   probe.socket.destroy();
   await probe.closed;
-  await clock.advance(0);
+  await advance(clock, 1);
 }
 
 async function dials(port: number): Promise<boolean> {
