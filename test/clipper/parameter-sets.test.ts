@@ -43,8 +43,14 @@ const cases: Record<string, Case> = {
   },
   'an id of its own': { x264: 'sps-id=7', expected: { ...usual, id: 7 } },
   'scaling lists': { x264: 'cqm=jvt', expected: usual },
-  'a shape from the table': { x264: 'sar=16/11', expected: { ...usual, sar: { num: 16, den: 11 } } },
-  'a shape written out': { x264: 'sar=123/100', expected: { ...usual, sar: { num: 123, den: 100 } } },
+  'a shape from the table': {
+    args: ['-vf', 'setsar=16/11'],
+    expected: { ...usual, sar: { num: 16, den: 11 } },
+  },
+  'a shape written out': {
+    args: ['-vf', 'setsar=91/74'],
+    expected: { ...usual, sar: { num: 91, den: 74 } },
+  },
   colour: {
     x264: 'colorprim=bt709:transfer=smpte170m:colormatrix=bt470bg:fullrange=on',
     expected: { ...usual, colour: { primaries: 1, transfer: 6, matrix: 5, isFullRange: true } },
