@@ -35,7 +35,7 @@ export interface Analyst {
   close(): Promise<void>;
 }
 
-export interface AnalysisTask {
+interface AnalysisTask {
   segment: SegmentRecord;
   bytes: Uint8Array;
   pass: AnalysisPass;
@@ -44,7 +44,7 @@ export interface AnalysisTask {
   signal: AbortSignal;
 }
 
-export interface Analysis {
+interface Analysis {
   /** Times are ms on the run's timeline. */
   signals: Signal[];
   spots: Spot[];
