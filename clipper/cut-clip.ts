@@ -47,7 +47,7 @@ export async function cutClip(
   const workFolder = await host.workFolder();
   const run = ffmpegFor({ clipId: job.clipId, workFolder, signal });
   const media = await readSourceMedia(job.segments, (segment) => host.readSegment(segment));
-  signal.throwIfAborted();
+  throwIfAborted(job, signal);
 
   const { cut, proof } = await cutAndProve(job, attemptsFor(job, media, run), {
     media,
@@ -67,7 +67,7 @@ export async function cutClip(
 
   const renditions: Rendition[] = [];
   for (const file of files) {
-    signal.throwIfAborted();
+    throwIfAborted(job, signal);
     renditions.push(await store(job, file, host));
   }
   const sidecar = describe(job, cut, { proof, notes, renditions, segments: job.segments });
@@ -113,7 +113,7 @@ export async function cutAndProve(
     const cut = await orUndefinedWhenUndecodable(attempt, attempt === attempts.at(-1));
     if (!cut) continue;
     const file = wideFileName;
-    await writeFile(join(tools.workFolder, file), cut.file.body);
+    await writeWork(join(tools.workFolder, file), cut.file.body);
     const { pictures } = tools.media;
     const proof = await proveClip({
       peakMs: job.moment.peakMs,
@@ -134,6 +134,30 @@ export async function cutAndProve(
 
 /** In the work folder. */
 const wideFileName = 'wide.mp4';
+
+async function writeWork(path: string, body: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, body);
+  } catch (cause) {
+    throw new TouchlineError({
+      code: 'clip.work-folder',
+      message: `${body.length} bytes could not be written to ${path} (${(cause as Error).message}): a worker needs that much free space for each clip`,
+      retryable: true,
+      blame: 'environment',
+      cause,
+    });
+  }
+}
+
+function throwIfAborted(job: CutJob, signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new TouchlineError({
+    code: 'aborted',
+    message: `cutting clip ${job.clipId} was called off`,
+    retryable: true,
+    blame: 'touchline',
+  });
+}
 
 async function orUndefinedWhenUndecodable(
   attempt: CutAttempt,

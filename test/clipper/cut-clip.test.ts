@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import type { CutHost } from '../../clipper/cut-clip.ts';
 import { clipSidecar } from '../../core/clip.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import { clipFolderOnDisk, drawCuts, numbersBetween, sha256, type CutOnDisk } from '../support/clips.ts';
@@ -260,6 +262,18 @@ describe('what is missing', () => {
   });
 });
 
+it('a run of three days, whose time stamps have come round twice, is cut as any other', async () => {
+  const files = from25.records.map((record) => from25.bytesOf(record));
+  const startsAt90k = 3 * 2 ** 33 - 270_000;
+  const late = describeSegments(files, { startsAt90k });
+  const done = await clips.cut(late, {
+    inSeconds: startsAt90k / 90_000 + 2,
+    outSeconds: startsAt90k / 90_000 + 6,
+  });
+  expect(done.sidecar.actual).toEqual({ in90k: startsAt90k + 180_000, out90k: startsAt90k + 540_000 });
+  expectExact(done, 25, numbersBetween(25, 2, 6));
+});
+
 describe('two sessions of one run', () => {
   it('with other settings and another size are made into one clip', async () => {
     const first = makeSegments({ fps: '25', seconds: 4, gopFrames: 50, sound });
@@ -355,6 +369,22 @@ describe('what is written', () => {
       const done = await clips.cut(from25, other);
       expect(done.sidecar.renditions[0]?.key).not.toBe(key);
     });
+  });
+
+  it('nothing, when the job is called off: the clip ends at once and can be cut again', async () => {
+    const calledOff = new AbortController();
+    const readSegment: CutHost['readSegment'] = (segment) => {
+      calledOff.abort();
+      return Promise.resolve(from25.bytesOf(segment));
+    };
+    const cut = clips.cut(from25, { inSeconds: 1, outSeconds: 4 }, { readSegment }, calledOff.signal);
+    await expect(cut).rejects.toMatchObject({ code: 'aborted', retryable: true });
+  });
+
+  it('nothing, when the work folder is gone: an error that names it', async () => {
+    const workFolder = (): Promise<string> => Promise.resolve(join(clips.path, 'gone'));
+    const cut = clips.cut(from25, { inSeconds: 2, outSeconds: 4 }, { workFolder });
+    await expect(cut).rejects.toMatchObject({ code: 'clip.work-folder', retryable: true });
   });
 
   it('a put that fails leaves no sidecar behind', async () => {

@@ -31,7 +31,12 @@ export interface TestCut {
 
 /** A folder for the clips of one test file; call `remove` when done. */
 export function clipFolderOnDisk(): {
-  cut(segments: TestSegments, cut: TestCut, host?: Partial<CutHost>): Promise<CutOnDisk>;
+  cut(
+    segments: TestSegments,
+    cut: TestCut,
+    host?: Partial<CutHost>,
+    signal?: AbortSignal,
+  ): Promise<CutOnDisk>;
   path: string;
   remove(): void;
 } {
@@ -39,7 +44,7 @@ export function clipFolderOnDisk(): {
   return {
     path,
     remove: () => rmSync(path, { recursive: true }),
-    cut: async (segments, cut, changes = {}) => {
+    cut: async (segments, cut, changes = {}, signal = new AbortController().signal) => {
       const folder = mkdtempSync(join(path, 'cut-'));
       const bodies = new Map<string, Uint8Array>();
       const calls: string[] = [];
@@ -60,7 +65,7 @@ export function clipFolderOnDisk(): {
       const sidecar = await cutClip(cutJobFor(segments, cut), host, {
         log: silentLog,
         clock: systemClock,
-        signal: new AbortController().signal,
+        signal,
       });
       const keyOf = (preset: Preset): string =>
         sidecar.renditions.find((rendition) => rendition.preset === preset)?.key ?? '';
