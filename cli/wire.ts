@@ -90,8 +90,8 @@ async function runParts(
   const untilStopped = AbortSignal.any([signal, stopping.signal]);
   try {
     const ingestFolder = join(config.home, 'ingest');
-    let local: LocalDriver | undefined;
-    const { desk, run } = await openMatchDesk({
+    const driver: { local: LocalDriver | undefined } = { local: undefined };
+    const { desk, run, abandon } = await openMatchDesk({
       catalogue,
       queue,
       store,
@@ -102,13 +102,17 @@ async function runParts(
       journalFolder: join(ingestFolder, 'journal'),
       createDriver: (host, events) => {
         if (!parts.isOpen) return filesOnly;
-        local = localDriver(config, ingestFolder, { host, events }, log);
-        return local;
+        driver.local = localDriver(config, ingestFolder, { host, events }, log);
+        return driver.local;
       },
     });
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
-    const rtmpPort = await local?.listen();
-    const open = rtmpPort === undefined ? undefined : await openDoors(config, { desk, store, rtmpPort }, log);
+    const open = await openDoors(config, { desk, store, local: driver.local }, log).catch(
+      async (thrown: unknown) => {
+        await abandon();
+        throw thrown;
+      },
+    );
     const workers = runWorkerFleet(
       {
         count: parts.workerCount,
@@ -161,11 +165,13 @@ function localDriver(
 
 async function openDoors(
   config: Config,
-  house: { desk: MatchDesk; store: ObjectStore; rtmpPort: number },
+  house: { desk: MatchDesk; store: ObjectStore; local: LocalDriver | undefined },
   log: Log,
 ) {
+  if (!house.local) return undefined;
+  const rtmpPort = await house.local.listen();
   const token = await tokenOf(config, random);
-  const rtmp = `rtmp://${reachableHost(config.rtmpHost)}:${house.rtmpPort}/live`;
+  const rtmp = `rtmp://${reachableHost(config.rtmpHost)}:${rtmpPort}/live`;
   const web = await listenWeb({
     desk: house.desk,
     store: house.store,

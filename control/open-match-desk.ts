@@ -46,11 +46,11 @@ const orphanRunMs = 20_000;
  * Puts the match desk together and makes it the only one on its catalogue.
  *
  * @returns the facade, and `run`, which works until `signal` aborts: then feeds are ended, what they held is in the ledger and
- *   on the queue, and only after that does the desk take no more results
+ *   on the queue, and only after that does the desk take no more results; or `abandon`, when it cannot be run after all
  */
 export async function openMatchDesk(
   options: MatchDeskOptions,
-): Promise<{ desk: MatchDesk; run: (signal: AbortSignal) => Promise<void> }> {
+): Promise<{ desk: MatchDesk; run: (signal: AbortSignal) => Promise<void>; abandon: () => Promise<void> }> {
   const { catalogue, queue, store, clock, random, log, home } = options;
   const { db } = catalogue;
   const release = await holdDesk({ db, clock });
@@ -227,5 +227,5 @@ export async function openMatchDesk(
     await working;
     await driving;
   };
-  return { desk, run };
+  return { desk, run, abandon: release };
 }
