@@ -20,7 +20,7 @@ export interface ClipRequest {
 }
 
 /** One picture of the clip. */
-export interface PlannedPicture {
+interface PlannedPicture {
   /** Place in decode order, in the list that was planned from. */
   source: number;
   /** Time in the clip, in `timescale`. */

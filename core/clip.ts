@@ -6,12 +6,12 @@ import { moment } from './moment.ts';
 export const clipRevision = z.enum(['fast', 'exact']);
 
 /** How the pictures of the main rendition were made: stream copy, re-encoded head only, or re-encoded whole. */
-export const clipMade = z.enum(['copy', 'smart', 'encode']);
+const clipMade = z.enum(['copy', 'smart', 'encode']);
 
 /** Named output shapes. `wide` is the clip itself, 16:9 as it came. */
 export const preset = z.enum(['wide', 'vertical', 'proxy', 'thumbnail', 'waveform']);
 
-export const rendition = z.object({
+const rendition = z.object({
   preset,
   key: z.string(),
   contentType: z.string(),

@@ -38,7 +38,7 @@ const numberBits = 16;
 const blockSize = 16;
 
 /** What is heard `seconds` after the first picture: ten sweeps a second over 4 kHz, no two of twenty alike. */
-export function sweepAt(seconds: number): number {
+function sweepAt(seconds: number): number {
   const nth = Math.floor(seconds * 10);
   const within = seconds - nth / 10;
   return 0.5 * Math.sin(2 * Math.PI * ((200 + 50 * (nth % 20)) * within + 20_000 * within * within));
