@@ -56,7 +56,7 @@ function attachChange(
 
   let event = strongest(events.filter(isInSpan));
   if (!event) {
-    const candidate = strongest(candidates.filter(isInSpan));
+    const candidate = strongest(candidates.filter((one) => isInSpan(one) && isTelling(one)));
     const atMs = candidate?.atMs ?? Math.max(0, fromMs, change.atMs - rules.score.lagMs);
     event = {
       atMs,
@@ -70,6 +70,11 @@ function attachChange(
   }
   addClue(event, { clue: scoreClue(change, event.atMs), weight: rules.score.weight * strengthOf(change) });
   if (!event.change || change.step.worth >= event.change.step.worth) event.change = change;
+}
+
+/** A lone whistle is no better guess than the usual delay of the bug. */
+function isTelling(candidate: Candidate): boolean {
+  return candidate.score >= candidate.threshold / 2;
 }
 
 function attachReplay(events: readonly Event[], absence: BugAbsence, rules: Rules): void {

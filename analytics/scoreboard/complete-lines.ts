@@ -81,7 +81,7 @@ function overlaps(one: Box, other: Box): boolean {
   const across = Math.min(one.right, other.right) - Math.max(one.left, other.left);
   const down = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
   return (
-    across > 0.3 * Math.min(one.right - one.left, other.right - other.left) && down > 0.3 * heightOf(other)
+    across > 0.1 * Math.min(one.right - one.left, other.right - other.left) && down > 0.3 * heightOf(other)
   );
 }
 

@@ -168,8 +168,8 @@ interface Noise {
 /** Real commentary over a quiet crowd all the way, the roar at each goal, and noises that are no goals between. */
 function soundTrack(durationS: number, goals: readonly ScriptedGoal[]): { inputs: string[]; filter: string } {
   const noises: Noise[] = goals.flatMap((goal) => [
-    { file: 'audio/applause_cheer_4s.wav', atS: goal.atMs / 1000, gainDb: -14, seconds: 8 },
-    { file: 'audio/crowd_cheer_short.wav', atS: goal.atMs / 1000 + 0.2, gainDb: -14, seconds: 6 },
+    { file: 'audio/applause_cheer_4s.wav', atS: goal.atMs / 1000, gainDb: -22, seconds: 8 },
+    { file: 'audio/crowd_cheer_short.wav', atS: goal.atMs / 1000 + 0.2, gainDb: -22, seconds: 6 },
     { file: 'audio/whistle_long_1.7s.wav', atS: goal.replay.untilMs / 1000 + 8, gainDb: -12, seconds: 1.6 },
   ]);
   const distractions = ['commentary_tts_six.wav', 'commentary_tts_four.wav', 'crowd_aww.mp3'];
