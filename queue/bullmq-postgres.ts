@@ -45,7 +45,10 @@ export async function connectPostgres(options: {
     // BullMQ's statements name no schema; with a pool of ours it leaves this to us.
     options: `-c search_path=${schema}`,
   });
-  pool.on('error', (error) => options.trouble.report(error));
+  // `end` resolves before the server has seen the last goodbye: what breaks from then on is no trouble.
+  pool.on('error', (error) => {
+    if (!pool.ending) options.trouble.report(error);
+  });
   pool.on('connect', (client) => client.on('error', () => {}));
   return {
     name: 'bullmq-postgres',

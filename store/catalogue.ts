@@ -57,7 +57,10 @@ export async function openCatalogue(options: {
   });
   // A connection that breaks is replaced by the pool; without a listener it would end the process. The pool listens
   // while a connection is idle, and nobody does in the moment between its being taken and its first statement.
-  pool.on('error', (error) => log.warn('catalogue connection lost', { error }));
+  // `end` resolves before the server has seen the last goodbye: what breaks from then on is not news.
+  pool.on('error', (error) => {
+    if (!pool.ending) log.warn('catalogue connection lost', { error });
+  });
   pool.on('connect', (client) => client.on('error', () => {}));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 
