@@ -32,6 +32,7 @@ const footage = new URL('../../shared/footage/video/soccer_dfl_bundesliga_tactic
 
 async function benchSpeed(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'touchline-bench-'));
+  const path = process.env['PATH'];
   const clips = clipFolderOnDisk();
   try {
     hideSandbox(folder);
@@ -95,6 +96,7 @@ async function benchSpeed(): Promise<void> {
     }
     printSpeed(rows);
   } finally {
+    process.env['PATH'] = path;
     clips.remove();
     rmSync(folder, { recursive: true });
   }

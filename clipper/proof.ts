@@ -64,7 +64,10 @@ const printBytes = printWidth * printHeight;
 /** One picture off is the mistake that happens; six each way show how near a wrong one comes. */
 const neighbourCount = 6;
 
-/** Mean difference of grey levels (0-255). A picture encoded at crf 18 differs by 0.2 to 0.6, an unrelated one by 20 or more. */
+/**
+ * Mean difference of grey levels (0-255). On 1080p football, pictures encoded at crf 18 differ by 0.1 to 0.25, copied ones by
+ * 0, the next different picture of a pan by 1 to 2, one 0.1 s away by 4.
+ */
 const differenceMax = 4;
 
 /** In a still scene all neighbours are alike; the encoder's noise may then prefer another by this much. */
