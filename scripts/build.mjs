@@ -1,6 +1,6 @@
 // Compiles the product to dist/ and copies what is not TypeScript (rules, pages, manifests) beside it.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -36,7 +36,8 @@ if (tsc.status !== 0) {
   process.exit(1);
 }
 
-for (const folder of folders) copyAssets(join(root, folder), join(root, 'dist', folder));
+for (const folder of folders)
+  if (existsSync(join(root, folder))) copyAssets(join(root, folder), join(root, 'dist', folder));
 const main = join(root, 'dist/cli/main.js');
 if (statSync(main, { throwIfNoEntry: false })) chmodSync(main, 0o755);
 
