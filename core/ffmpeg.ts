@@ -85,10 +85,15 @@ export function throwIfFailed(exit: ProcessExit, job: Pick<FfmpegJob, 'what' | '
     code: 'ffmpeg.failed',
     message: `ffmpeg stopped ${how} after ${Math.round(exit.wallMs)} ms while ${job.what} (last line: "${lastLine}")`,
     // Killed from outside (out of memory, an operator) may go through next time; an exit code is about the input.
-    retryable: exit.exitCode === null,
-    blame: exit.exitCode === null ? 'environment' : 'input',
+    retryable: wasKilled(exit),
+    blame: wasKilled(exit) ? 'environment' : 'input',
     cause: exit.stderrTail,
   });
+}
+
+/** bubblewrap stands between us and ffmpeg and reports its signal as a shell does, 128 + number: SIGKILL or SIGTERM. */
+function wasKilled(exit: ProcessExit): boolean {
+  return exit.exitCode === null || exit.exitCode === 128 + 9 || exit.exitCode === 128 + 15;
 }
 
 /** Writes all of `input` to the child's stdin at the child's pace, then closes it. Never rejects for a broken pipe. */

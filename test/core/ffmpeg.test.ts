@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { canSandbox, runFfmpeg } from '../../core/ffmpeg.ts';
+import { canSandbox, runFfmpeg, throwIfFailed } from '../../core/ffmpeg.ts';
 import { readTransportStream } from '../../core/mpegts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'touchline-ffmpeg-'));
@@ -22,6 +22,25 @@ const picture = [
 ];
 
 describe('ffmpeg', () => {
+  // 137 and 143 are how bubblewrap tells of SIGKILL and SIGTERM; a crash (139) and its own codes are about the input.
+  it.each([
+    [null, true],
+    [137, true],
+    [143, true],
+    [139, false],
+    [1, false],
+    [254, false],
+  ])('that ended with exit code %s may be tried again: %s', (exitCode, retryable) => {
+    const exit = { exitCode, signal: null, killedFor: undefined, stderrTail: [], wallMs: 1 };
+    let thrown: unknown;
+    try {
+      throwIfFailed(exit, { what: 'testing', wallMsMax: 1 });
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code: 'ffmpeg.failed', retryable });
+  });
+
   it('hands back what it wrote to each pipe', async () => {
     const [stream, gray] = await runFfmpeg({
       what: 'making a test picture',
