@@ -84,7 +84,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
     this.#leaseMs = leaseMs;
     const open = (kind: JobKind): InstanceType<BackendClasses<B, C>['Queue']> => {
       const queue = new engine.classes.Queue(queueName(kind), { connection: engine.connection });
-      queue.on('error', (error) => this.#trouble.report(error));
+      queue.on('error', (error) => this.#reportUnlessClosed(error));
       return queue;
     };
     this.#queues = { analyse: open('analyse'), cut: open('cut'), result: open('result') };
@@ -129,7 +129,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
         },
       },
     );
-    worker.on('error', (error) => this.#trouble.report(error));
+    worker.on('error', (error) => this.#reportUnlessClosed(error));
     worker.on('locksRenewed', ({ jobIds }) => leases.renew(jobIds));
     worker.on('lockRenewalFailed', (jobIds) => leases.lose(jobIds));
     const stop = new AbortController();
@@ -180,6 +180,11 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
     this.#isClosed = true;
     await Promise.all(kinds.map(async (kind) => await this.#queues[kind].close()));
     await this.#engine.close();
+  }
+
+  /** Connections of BullMQ's own outlive `close` by a moment; what they meet then concerns nobody. */
+  #reportUnlessClosed(error: unknown): void {
+    if (!this.#isClosed) this.#trouble.report(error);
   }
 
   /** What becomes of the job is told to BullMQ by what is thrown. */
