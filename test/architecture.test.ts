@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -74,6 +74,7 @@ describe('the house', () => {
 });
 
 function readSources(folder: string): Source[] {
+  if (!existsSync(folder)) return []; // A folder that is still to come.
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry): Source[] => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return readSources(path);
