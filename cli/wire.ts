@@ -83,12 +83,16 @@ async function runParts(
   use: (house: House) => Promise<void>,
 ): Promise<void> {
   const databaseUrl = config.databaseUrl.reveal();
-  const catalogue = await openCatalogue({ databaseUrl, applicationName: 'touchline-desk', log });
-  const queue = await openQueue({ url: databaseUrl, clock, log: log.child({ part: 'queue' }) });
-  const store = await openStore(config, log);
   const stopping = new AbortController();
   const untilStopped = AbortSignal.any([signal, stopping.signal]);
+  // Closed in the opposite order, also when opening one of them fails: an open connection keeps the process from ending.
+  const closing: (() => Promise<void>)[] = [];
   try {
+    const catalogue = await openCatalogue({ databaseUrl, applicationName: 'touchline-desk', log });
+    closing.unshift(async () => await catalogue.close());
+    const queue = await openQueue({ url: databaseUrl, clock, log: log.child({ part: 'queue' }) });
+    closing.unshift(async () => await queue.close());
+    const store = await openStore(config, log);
     const ingestFolder = join(config.home, 'ingest');
     const driver: { local: LocalDriver | undefined } = { local: undefined };
     const { desk, run, abandon } = await openMatchDesk({
@@ -109,6 +113,8 @@ async function runParts(
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
     const open = await openDoors(config, { desk, store, local: driver.local }, log).catch(
       async (thrown: unknown) => {
+        // What listens already has to close, for the same reason.
+        await driver.local?.run(AbortSignal.abort()).catch(() => undefined);
         await abandon();
         throw thrown;
       },
@@ -123,19 +129,20 @@ async function runParts(
       },
       untilStopped,
     );
-    const running = Promise.all([run(untilStopped), workers, open?.web.run(untilStopped)]);
+    const serving = open ? open.web.run(untilStopped) : Promise.resolve();
+    const started = [run(untilStopped), workers, serving];
+    const running = Promise.all(started);
     running.catch(() => stopping.abort());
     try {
       await Promise.race([use({ desk, addresses: open }), running]);
     } finally {
       stopping.abort();
-      await Promise.allSettled([running]);
+      await Promise.allSettled(started);
       await open?.takeNoteAway();
     }
     await running;
   } finally {
-    await queue.close();
-    await catalogue.close();
+    for (const close of closing) await close();
   }
 }
 
