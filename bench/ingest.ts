@@ -31,6 +31,7 @@ async function serve(folder: string): Promise<void> {
     host: {
       authenticate: async (key) => key.reveal(),
       putSegment: async (key, bytes) => await writeFile(join(objects, basename(key)), bytes),
+      hasSegment: async () => false,
     },
     events: {
       onRunStarted: async () => {},

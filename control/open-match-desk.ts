@@ -76,6 +76,7 @@ export async function openMatchDesk(
     putSegment: async (key, bytes) => {
       await store.put(key, bytes, { contentType: 'video/mp2t', ifNoneMatch: true });
     },
+    hasSegment: async (key) => (await store.head(key)) !== undefined,
   };
   let channels: ChannelDesk | undefined;
   const ingestEvents: IngestEvents = {

@@ -40,6 +40,8 @@ export interface IngestHost {
   authenticate(key: Secret, remote: { address: string }): Promise<string | undefined>;
   /** Durable when it resolves. */
   putSegment(key: string, bytes: Uint8Array): Promise<void>;
+  /** Asked after a crash only: did the last put go through? */
+  hasSegment(key: string): Promise<boolean>;
 }
 
 /** What ingest tells. A listener that rejects is called again with the same event: announcing is at least once, in order. */

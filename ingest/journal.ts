@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Log } from '../core/log.ts';
 import { segmentRecord, type SegmentRecord } from '../core/segment.ts';
 
-import type { IngestEvents, RunEnd } from './channel.ts';
+import type { IngestEvents, IngestHost, RunEnd } from './channel.ts';
 import type { Persistence } from './persistence.ts';
 
 export interface RunIdentity {
@@ -37,6 +37,11 @@ export class RunJournal {
     await directory.sync(); // Without it a crash can lose the file's name.
     await directory.close();
     return journal;
+  }
+
+  /** Before it goes to the store: a crash between the two must not leave an object that nobody knows of. */
+  async coming(record: SegmentRecord): Promise<void> {
+    await this.#append({ coming: record });
   }
 
   async stored(record: SegmentRecord): Promise<void> {
@@ -90,17 +95,23 @@ export async function leftJournals(folder: string): Promise<string[]> {
 export async function repairJournals(options: {
   /** As `leftJournals` gave them, before new runs began. */
   paths: readonly string[];
+  host: Pick<IngestHost, 'hasSegment'>;
   events: IngestEvents;
   persistence: Persistence;
   log: Log;
 }): Promise<{ runCount: number; segmentCount: number }> {
-  const { paths, events, persistence, log } = options;
+  const { paths, host, events, persistence, log } = options;
   const repaired = { runCount: 0, segmentCount: 0 };
   for (const path of paths) {
     const told = readJournal(await readFile(path, 'utf8'));
     const { run } = told;
     if (run) {
       const { channelId, runId } = run;
+      const { coming } = told;
+      if (coming && !told.stored.has(coming.seq)) {
+        const isStored = await persistence.insist('look for segment', () => host.hasSegment(coming.key));
+        if (isStored) told.stored.set(coming.seq, coming);
+      }
       if (!told.isStartAnnounced) await persistence.insist('announce', () => events.onRunStarted(run));
       const unheard = [...told.stored.values()].filter((record) => record.seq > told.lastAnnouncedSeq);
       for (const record of unheard) await persistence.insist('announce', () => events.onSegment(record));
@@ -118,6 +129,7 @@ export async function repairJournals(options: {
 
 type JournalLine =
   | { run: RunIdentity }
+  | { coming: SegmentRecord }
   | { stored: SegmentRecord }
   | { announced: 'start' | number }
   | { ended: { why: RunEnd; segmentCount: number } };
@@ -125,6 +137,8 @@ type JournalLine =
 interface JournalContent {
   /** Undefined when not even the first line is whole: then nothing of the run was stored. */
   run: RunIdentity | undefined;
+  /** The newest that was on its way to the store. Segments go there one by one, so no other can be in doubt. */
+  coming: SegmentRecord | undefined;
   /** By number: a write that was slow to be confirmed is done twice. */
   stored: Map<number, SegmentRecord>;
   isStartAnnounced: boolean;
@@ -136,6 +150,7 @@ interface JournalContent {
 function readJournal(text: string): JournalContent {
   const content: JournalContent = {
     run: undefined,
+    coming: undefined,
     stored: new Map(),
     isStartAnnounced: false,
     lastAnnouncedSeq: -1,
@@ -145,6 +160,7 @@ function readJournal(text: string): JournalContent {
     const entry = parseLine(line);
     if (!entry) continue;
     if ('run' in entry) content.run = entry.run;
+    else if ('coming' in entry) content.coming = segmentRecord.safeParse(entry.coming).data;
     else if ('stored' in entry) {
       const record = segmentRecord.safeParse(entry.stored);
       if (record.success) content.stored.set(record.data.seq, record.data);

@@ -134,10 +134,10 @@ export class LocalDriver implements ChannelDriver {
   }
 
   async #repair(paths: readonly string[], signal: AbortSignal): Promise<void> {
-    const { clock, random, log, events } = this.#options;
+    const { clock, random, log, host, events } = this.#options;
     const persistence = new Persistence({ clock, random, log, signal });
     try {
-      await repairJournals({ paths, events, persistence, log });
+      await repairJournals({ paths, host, events, persistence, log });
     } catch (error) {
       if (!signal.aborted) log.error('repair failed', { error });
     }

@@ -174,13 +174,11 @@ export class RunOutlet {
           isLocal: true,
         })));
     if (!bytes) return;
-    await this.#toStore.insist('store segment', () => host.putSegment(record.key, bytes), { onFailure });
     const journal = await this.#journal;
-    if (journal)
-      await this.#toStore.insist('journal segment', () => journal.stored(record), {
-        onFailure,
-        isLocal: true,
-      });
+    const inJournal = { onFailure, isLocal: true };
+    if (journal) await this.#toStore.insist('journal segment', () => journal.coming(record), inJournal);
+    await this.#toStore.insist('store segment', () => host.putSegment(record.key, bytes), { onFailure });
+    if (journal) await this.#toStore.insist('journal segment', () => journal.stored(record), inJournal);
     const isSpilled = waiting.bytes === undefined;
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
     this.#storedCount += 1;

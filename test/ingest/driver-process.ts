@@ -1,5 +1,5 @@
 // A local driver in a process of its own, for tests that kill it. Objects are files; what is told goes to the parent.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
@@ -29,6 +29,7 @@ const driver = new LocalDriver({
       await file.close();
       tell({ stored: key });
     },
+    hasSegment: async (key) => existsSync(join(objects, basename(key))),
   },
   events: {
     onRunStarted: async (run) => tell({ started: run }),

@@ -43,6 +43,10 @@ export class FakeHouse implements IngestHost, IngestEvents {
     this.#tell();
   }
 
+  async hasSegment(key: string): Promise<boolean> {
+    return this.objects.has(key);
+  }
+
   async onRunStarted(run: { channelId: string; runId: string; startWallMs: number }): Promise<void> {
     await this.#hear('start');
     this.runs.push(run.runId);

@@ -61,6 +61,7 @@ async function repair(): Promise<{ runCount: number; segmentCount: number }> {
   const persistence = new Persistence({ clock, random: systemRandom, log: silentLog, signal });
   return await repairJournals({
     paths: await leftJournals(folder),
+    host: house,
     events: house,
     persistence,
     log: silentLog,
@@ -249,6 +250,19 @@ describe('the repair of a run that a crash cut off', () => {
     }
   });
 
+  it.each([
+    ['announces the segment whose put went through and whose answer nobody saw', true, [0, 'crash 1']],
+    ['forgets the segment that did not reach the store', false, ['crash 0']],
+  ])('%s', async (_what, isStored, heard) => {
+    const journal = await RunJournal.create(folder, run);
+    await journal.announced('start');
+    await journal.coming(record(0));
+    if (isStored) house.objects.set(record(0).key, bytes);
+    await journal.close(false);
+    await repair();
+    expect(house.heard).toEqual(heard);
+  });
+
   it('that is cut off itself is done again at the next start', async () => {
     await crashed(0, 3);
     const stop = new AbortController();
@@ -257,7 +271,13 @@ describe('the repair of a run that a crash cut off', () => {
       if (what === 1) stop.abort(new Error('going down'));
     };
     await expect(
-      repairJournals({ paths: await leftJournals(folder), events: house, persistence, log: silentLog }),
+      repairJournals({
+        paths: await leftJournals(folder),
+        host: house,
+        events: house,
+        persistence,
+        log: silentLog,
+      }),
     ).rejects.toThrow();
     expect(house.heard).toEqual([0, 1]);
     await repair();
