@@ -28,7 +28,7 @@ export const spot = z.object({
 /** One entry of the answer to "why is this a moment?". */
 export const reason = z.object({
   signal: z.string(),
-  /** Share of the score that goes if this reason goes, 0 to 1. */
+  /** Its share of the evidence, 0 to 1; the shares of a moment add up to 1. */
   contribution: z.number().min(0).max(1),
   atMs: ms,
   /** One sentence for an editor. */

@@ -39,18 +39,26 @@ export function keepStronger(strongest: Map<string, WeighedClue>, one: WeighedCl
   if (!known || one.weight > known.weight) strongest.set(one.clue.kind, one);
 }
 
-/** Why: each clue with the share of the score that goes when it goes, strongest first. */
+/**
+ * Why: each clue with its share of the evidence, strongest first. Shares are taken in -ln(1 - weight), where noisy-or is
+ * a sum, so that they add up to 1: "what the score would lose" is next to nothing for each of three clues that would
+ * each have been enough.
+ */
 export function reasonsOf(clues: readonly WeighedClue[]): Reason[] {
-  const score = fuse(clues);
+  const evidenceOf = ({ weight }: WeighedClue): number => -Math.log(1 - Math.min(weight, weightMax));
+  const total = clues.reduce((sum, one) => sum + evidenceOf(one), 0);
   return clues
     .map((one) => ({
       signal: one.clue.kind,
-      contribution: score === 0 ? 0 : round((score - fuse(clues.filter((other) => other !== one))) / score),
+      contribution: total === 0 ? 0 : round(evidenceOf(one) / total),
       atMs: one.clue.atMs,
       text: one.clue.text,
     }))
     .toSorted((one, other) => other.contribution - one.contribution || compareText(one.signal, other.signal));
 }
+
+/** A certain clue would leave nothing for the others to say. */
+const weightMax = 0.999;
 
 export function round(value: number): number {
   return Math.round(value * 1000) / 1000;

@@ -144,10 +144,16 @@ describe('findMoments', () => {
     expect(moment?.reasons[0]?.text).toBe('The model e2e-spot saw "Red card" (90 %).');
   });
 
-  it('says how much of the score each reason carries', () => {
-    const [moment] = findMoments(evidenceOf(resultsOf({ ...goal, hasBug: false, cutsMs: [] })), soccer);
-    expect(moment?.reasons).toHaveLength(1);
-    expect(moment?.reasons[0]?.contribution).toBe(1);
+  it('says how much of the evidence each reason is', () => {
+    const [alone] = findMoments(evidenceOf(resultsOf({ ...goal, hasBug: false, cutsMs: [] })), soccer);
+    expect(alone?.reasons.map(({ contribution }) => contribution)).toEqual([1]);
+    const [together] = findMoments(evidenceOf(resultsOf(goal)), soccer);
+    const shares = together?.reasons.map(({ contribution }) => contribution) ?? [];
+    expect(shares.length).toBeGreaterThan(1);
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 2);
+    // Each would nearly do by itself, so none is invisible beside the others.
+    expect(together?.reasons[0]?.signal).toBe('score');
+    expect(shares.every((share) => share > 0.05)).toBe(true);
   });
 
   it('keeps a moment that was shown, also when the evidence for it is out of the window', () => {
