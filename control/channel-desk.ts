@@ -36,7 +36,8 @@ export type IngestFile = (file: {
 /** Long enough for a phone that changes from Wi-Fi to mobile; the same run goes on. */
 const resumeWindowMs = 30_000;
 const segmentMsDefault = 4000;
-const namePattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+/** What people call a pitch. Nothing that cannot be seen, and nothing that reads as an id: both find a channel. */
+const namePattern = /^(?!ch_)(?! )[^\p{C}\p{Zl}\p{Zp}]{1,63}(?<! )$/u;
 
 /** Channels and their life; the states stand in `channel-states.ts`. */
 export class ChannelDesk {
@@ -214,7 +215,7 @@ export class ChannelDesk {
     if (!namePattern.test(wish.name)) {
       throw callerError(
         'channel.invalid',
-        `a channel's name is 1 to 63 lower-case letters, digits and inner dashes (got "${wish.name.slice(0, 80)}"): it goes into file names`,
+        `a channel's name is 1 to 63 visible characters, without a space at its ends and not "ch_..." (got ${JSON.stringify(wish.name.slice(0, 80))})`,
       );
     }
     const segmentMs = wish.segmentMs ?? segmentMsDefault;

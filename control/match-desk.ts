@@ -66,7 +66,7 @@ export interface MatchDesk {
 }
 
 export interface ChannelWish {
-  /** `[a-z0-9-]`, 1 to 63; unique among channels that were not deleted. */
+  /** 1 to 63 visible characters, not `ch_...`; unique among channels that were not deleted. */
   name: string;
   /** Rule set: soccer, basketball, tennis, cricket, generic. Default generic. */
   sport?: string;

@@ -102,7 +102,7 @@ describe.skipIf(!existsSync(chromiumPath) || !isOnPath('ffmpeg'))('the page in a
     const barWidths = await card
       .locator('.fill')
       .evaluateAll((bars: { style: { width: string } }[]) => bars.map((bar) => bar.style.width));
-    expect(barWidths).toEqual(['100%', '31%', '7%']);
+    expect(barWidths).toEqual(['71%', '22%', '5%']);
 
     desk.cut('mom_1', 'fast', [rendition('fast')]);
     desk.happen('clip.visible', 'clp_1');

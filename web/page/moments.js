@@ -203,9 +203,8 @@ class MomentCard {
   }
 }
 
-/** The number is what the score loses without the reason; the bars compare the reasons with the strongest. */
+/** Each reason with its share of the evidence, as a number and as a bar. */
 function reasonLines(reasons) {
-  const strongest = Math.max(...reasons.map(({ contribution }) => contribution), 0.001);
   return reasons.map(({ text, contribution }) => {
     const percent = Math.round(contribution * 100);
     return make(
@@ -214,13 +213,13 @@ function reasonLines(reasons) {
       make('span', {}, text),
       make(
         'span',
-        { class: 'muted', title: 'What the score loses without this reason' },
+        { class: 'muted', title: 'Share of the evidence' },
         percent === 0 ? '< 1 %' : `${percent} %`,
       ),
       make(
         'div',
         { class: 'track', 'aria-hidden': 'true' },
-        make('div', { class: 'fill', 'width%': Math.round((contribution / strongest) * 100) }),
+        make('div', { class: 'fill', 'width%': percent }),
       ),
     );
   });
