@@ -55,6 +55,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   readonly #trouble: TroubleLog;
   readonly #leaseMs: number;
   #isClosed = false;
+  readonly #workers = new Set<{ close(force?: boolean): Promise<void> }>();
   readonly #queues: Record<JobKind, InstanceType<BackendClasses<B, C>['Queue']>>;
 
   /** @throws TouchlineError `queue.unavailable`, `queue.clock-skew` */
@@ -129,6 +130,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
         },
       },
     );
+    this.#workers.add(worker);
     worker.on('error', (error) => this.#reportUnlessClosed(error));
     worker.on('locksRenewed', ({ jobIds }) => leases.renew(jobIds));
     worker.on('lockRenewalFailed', (jobIds) => leases.lose(jobIds));
@@ -138,7 +140,9 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
       await this.#watchClock(AbortSignal.any([options.signal, stop.signal]));
     } finally {
       stop.abort();
-      await worker.close();
+      // A server that is gone cannot be told goodbye; its locks run out by themselves.
+      await worker.close().catch((error: unknown) => this.#reportUnlessClosed(error));
+      this.#workers.delete(worker);
       leases.close();
     }
   }
@@ -178,6 +182,9 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // A BullMQ worker whose connection is closed under it asks for jobs again at once, for ever, and nothing else in the
+    // process gets a turn.
+    await Promise.allSettled([...this.#workers].map(async (worker) => await worker.close(true)));
     await Promise.all(kinds.map(async (kind) => await this.#queues[kind].close()));
     await this.#engine.close();
   }
@@ -251,11 +258,15 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   }
 
   async #watchClock(signal: AbortSignal): Promise<void> {
+    const aborted = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
     while (!signal.aborted) {
       await this.#clock.sleep(clockCheckMs, signal).catch(() => {});
       if (signal.aborted) return;
       try {
-        await this.#assertClocksAgree();
+        // The end is not kept waiting by a server that does not answer.
+        await Promise.race([this.#assertClocksAgree(), aborted]);
       } catch (error) {
         if (asTouchlineError(error).code === 'queue.clock-skew') throw error;
         this.#trouble.report(error); // It does not answer now; BullMQ comes back by itself.

@@ -55,7 +55,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const slots = options.slots ?? { analyse: 1, cut: 1 };
   const called = new AbortController();
   const done = new AbortController();
-  const limit = untilAborted(signal)
+  const failed = new AbortController();
+  const untilEnd = AbortSignal.any([signal, failed.signal]);
+  const limit = untilAborted(untilEnd)
     .then(async () => await clock.sleep(options.drainMsMax ?? drainMsMaxDefault, done.signal))
     .then(
       () => called.abort(new Error('draining')),
@@ -63,21 +65,25 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     );
   log.info('worker started', { slots });
   try {
-    await Promise.all([
+    const consumers = [
       queue.consume('analyse', {
         slots: slots.analyse,
-        signal,
+        signal: untilEnd,
         handle: async (lease) => await handle(lease, options, called.signal, analyse),
       }),
       queue.consume('cut', {
         slots: slots.cut,
-        signal,
+        signal: untilEnd,
         handle: async (lease) => await handle(lease, options, called.signal, cut),
       }),
-    ]);
+    ];
+    // When one cannot go on, the other ends too, and both have ended before the queue is closed under them.
+    for (const consumer of consumers) consumer.catch(() => failed.abort());
+    await Promise.allSettled(consumers);
+    await Promise.all(consumers);
   } finally {
     done.abort();
-    if (signal.aborted) await limit;
+    if (untilEnd.aborted) await limit;
   }
   log.info('worker stopped');
 }

@@ -162,6 +162,18 @@ describe('BullMQ on PostgreSQL', () => {
     expect(buried[0]?.reason).toMatch(/no result job of this version/);
   });
 
+  it('closed under a consumer leaves the process its turns', async () => {
+    running.push(
+      queue.consume('result', { slots: 1, signal: stop.signal, handle: async () => ({ kind: 'done' }) }),
+    );
+    await queue.put([makeJob('res-1')]);
+    await queue.close();
+    // A BullMQ worker without a connection would ask for jobs in a loop in which no timer fires.
+    await systemClock.sleep(50);
+    stop.abort();
+    await Promise.all(running);
+  });
+
   it('keeps nothing of what is finished', async () => {
     running.push(
       queue.consume('result', { slots: 1, signal: stop.signal, handle: async () => ({ kind: 'done' }) }),

@@ -11,6 +11,7 @@ import { TouchlineError } from '../../core/errors.ts';
 import type { CutJob, ResultJob } from '../../core/jobs.ts';
 import { silentLog } from '../../core/log.ts';
 import { systemRandom } from '../../core/random.ts';
+import type { Queue } from '../../queue/queue.ts';
 import { openFsStore } from '../../store/fs-store.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
 import { runWorker, type Analyse, type Cut } from '../../worker/worker.ts';
@@ -146,6 +147,30 @@ describe('a worker', () => {
     stopping.abort();
     await Promise.all(running);
     expect([...broker.entries.values()]).toMatchObject([{ job: { id: look.id }, attempts: 0 }]);
+  });
+
+  it('ends as a whole when it can take no more of one kind', async () => {
+    const ended: string[] = [];
+    const broken: Queue = broker.connect();
+    broken.consume = async (kind, { signal }) => {
+      if (kind === 'cut') throw fault(false);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      ended.push(kind);
+    };
+    const options = {
+      queue: broken,
+      store,
+      analyse: nothing,
+      cut: fakeCut,
+      clock: systemClock,
+      log: silentLog,
+    };
+    const place = { instanceId: 'i-1', workerId: 'wrk_1', workFolder: folder };
+    const failure = await runWorker({ ...options, ...place }, stopping.signal).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toMatchObject({ code: fault(false).code });
+    expect(ended).toEqual(['analyse']);
   });
 
   it('writes nothing and reports nothing once its lease is lost', async () => {
