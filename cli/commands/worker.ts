@@ -17,6 +17,8 @@ export function register(program: Command, io: CliIo): void {
       if (options.supervised) {
         // Nobody would restart us, collect us or give us a queue: what is in hand goes to another worker.
         process.once('disconnect', () => process.exit(exitCodes.temporary));
+        // It may have died while we were still loading: then nobody tells us any more.
+        if (!process.connected) process.exit(exitCodes.temporary);
       }
       const { runWorkerProcess } = await import('../wire.ts');
       await runWorkerProcess(config, log, io.signal);
