@@ -20,6 +20,12 @@ const backoffMs = [200, 1_000, 3_000, 10_000] as const;
 /** A worker gives back what is not done within 20 s; one that still lives now is stuck. */
 const drainMsMax = 25_000;
 
+/** Five missed beats on a machine that is four times overloaded: a loop that never ends, not a busy moment. */
+const silentMsMax = 60_000;
+/** What a worker under supervision says this often through its message channel. */
+export const heartbeatMs = 3_000;
+export const heartbeat = 'alive';
+
 /** Keeps `count` worker processes alive until `signal` aborts; then drains them and returns when all have ended. */
 export async function runWorkerFleet(options: FleetOptions, signal: AbortSignal): Promise<void> {
   await Promise.all(
@@ -77,6 +83,7 @@ async function ended(
   signal: AbortSignal,
 ): Promise<Awaited<ModuleChild['exit']>> {
   const over = new AbortController();
+  void endWhenSilent(child, options, over.signal);
   const drain = (): void => {
     child.terminate();
     void options.clock.sleep(drainMsMax, over.signal).then(
@@ -90,6 +97,27 @@ async function ended(
   signal.removeEventListener('abort', drain);
   over.abort();
   return exit;
+}
+
+/** A worker whose event loop stands still renews no lease and hears no signal: it can only be killed. */
+async function endWhenSilent(
+  child: ModuleChild,
+  { clock, log }: FleetOptions,
+  over: AbortSignal,
+): Promise<void> {
+  let heardAtMs = clock.monotonicMs();
+  child.onMessage((message) => {
+    if (message === heartbeat) heardAtMs = clock.monotonicMs();
+  });
+  while (!over.aborted) {
+    const silentMs = clock.monotonicMs() - heardAtMs;
+    if (silentMs >= silentMsMax) {
+      log.error('a worker process does not answer and is killed', { pid: child.pid, silentMs });
+      child.kill();
+      return;
+    }
+    await clock.sleep(silentMsMax - silentMs, over).catch(() => undefined);
+  }
 }
 
 function surroundings(): Record<string, string> {

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { asTouchlineError, type TouchlineError } from '../core/errors.ts';
+import { asTouchlineError, TouchlineError } from '../core/errors.ts';
 import type { AnalyseJob, AnalyseResult, CutJob, CutResult, ResultJob } from '../core/jobs.ts';
 import type { Log } from '../core/log.ts';
 import type { ClipSidecar } from '../core/clip.ts';
@@ -42,6 +42,8 @@ export type Cut = (
 
 /** 25 s is what a supervisor grants (30 s in Kubernetes and here); 5 s of it are for giving back what is not done. */
 const drainMsMaxDefault = 20_000;
+/** A segment of 6 s takes about a second, a clip of a minute with every rendition some; ten times that is not work any more. */
+const jobMsMax: Record<(AnalyseJob | CutJob)['kind'], number> = { analyse: 120_000, cut: 600_000 };
 /** What failed may go through later: a store that restarts, a machine short of memory. */
 const retryDelaysMs = [1_000, 5_000, 15_000] as const;
 
@@ -102,7 +104,8 @@ async function handle<J extends AnalyseJob | CutJob>(
   const { clock, log, queue } = options;
   const { job, attempt } = lease;
   const startedAtMs = clock.nowMs();
-  const signal = AbortSignal.any([lease.signal, calledOff]);
+  const expired = AbortSignal.timeout(jobMsMax[job.kind]);
+  const signal = AbortSignal.any([lease.signal, calledOff, expired]);
   try {
     const result = await work(job, options, signal);
     signal.throwIfAborted();
@@ -116,8 +119,8 @@ async function handle<J extends AnalyseJob | CutJob>(
     });
     return { kind: 'done' };
   } catch (thrown) {
-    const error = asTouchlineError(thrown);
-    if (signal.aborted) {
+    const error = expired.aborted ? tooLong(job) : asTouchlineError(thrown);
+    if (signal.aborted && !expired.aborted) {
       const why = lease.signal.aborted ? 'lease lost' : 'draining';
       log.info('job given back', { jobId: job.id, attempt, why });
       return { kind: 'release' };
@@ -131,6 +134,15 @@ async function handle<J extends AnalyseJob | CutJob>(
     log.warn('job failed', { jobId: job.id, attempt, delayMs, error });
     return { kind: 'retry', delayMs, reason: `${error.code}: ${error.message}` };
   }
+}
+
+function tooLong({ id, kind }: AnalyseJob | CutJob): TouchlineError {
+  return new TouchlineError({
+    code: 'worker.wall-limit',
+    message: `job ${id} was called off after ${jobMsMax[kind] / 1000} s: the limit for ${kind === 'cut' ? 'a cut' : 'an analysis'}`,
+    retryable: true,
+    blame: 'environment',
+  });
 }
 
 async function analyse(job: AnalyseJob, options: WorkerOptions, signal: AbortSignal): Promise<PartialResult> {
