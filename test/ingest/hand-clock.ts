@@ -55,24 +55,27 @@ export class HandClock implements Clock {
  * Lets time go by, fifty times as fast as it does, until `condition` holds: what waits for a retry is woken, and what waits
  * for the real disk has as long as it needs.
  */
-export async function pass(clock: HandClock, condition: () => boolean): Promise<void> {
+export async function pass(clock: HandClock, condition: () => boolean, pace = 50): Promise<void> {
   const startedAt = performance.now();
   for (let last = startedAt; !condition();) {
     await new Promise((resolve) => setImmediate(resolve));
     const now = performance.now();
     if (now - startedAt > 10_000) throw new Error('it never came to hold');
-    clock.advance((now - last) * 50);
+    clock.advance((now - last) * pace);
     last = now;
   }
 }
 
-/** The result of `work`, while time goes by. */
+/**
+ * The result of `work`, while time goes by. Slower than `pass`: closing a run gives up after 15 s without progress, and a
+ * busy disk takes a third of a second for one write.
+ */
 export async function finish<T>(clock: HandClock, work: Promise<T>): Promise<T> {
   let isDone = false;
   const done = work.finally(() => {
     isDone = true;
   });
   done.catch(() => {});
-  await pass(clock, () => isDone);
+  await pass(clock, () => isDone, 10);
   return await done;
 }
