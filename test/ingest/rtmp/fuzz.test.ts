@@ -27,8 +27,10 @@ import {
 import { makeRecording } from '../../support/rtmp-recording.ts';
 import { watchServer } from '../../support/rtmp-server.ts';
 
+/** The short run takes the same inputs each time: it guards against going back, the long one looks for what is new. */
+const isLong = process.env['TOUCHLINE_TEST_LONG'] !== undefined;
 /** A million in the long version, split over the four parsers by what each has to lose. */
-const inputCount = process.env['TOUCHLINE_TEST_LONG'] === undefined ? 40_000 : 1_000_000;
+const inputCount = isLong ? 1_000_000 : 40_000;
 const timeoutMs = 1_800_000;
 
 /** The bytes of whole publications: our own, and one of ffmpeg where it is there. */
@@ -127,7 +129,7 @@ function check(
       runCount += 1;
       if (runCount === Math.round(numRuns / 10)) afterTenth = heldBytes();
     }),
-    { numRuns },
+    { numRuns, ...(isLong ? {} : { seed: 1 }) },
   );
   expect(runCount).toBe(numRuns);
   // fast-check itself keeps some state; what a parser kept of each input would be hundreds of MB.
@@ -136,7 +138,9 @@ function check(
 
 function heldBytes(): number {
   setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  collect(); // What the first pass finalised is given back in the second.
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
