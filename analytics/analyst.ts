@@ -12,12 +12,15 @@ import { createModelDetector } from './detectors/model-detector.ts';
 import { createMotionDetector } from './detectors/motion.ts';
 import { createSpeechDetector } from './detectors/speech.ts';
 import { createWhistleDetector } from './detectors/whistle.ts';
+import { findCuda, thisMachine } from './inference/cuda-libraries.ts';
+import { chooseDevice, type DeviceWish } from './inference/device.ts';
 import { createInference } from './inference/inference-process.ts';
 import { builtInModel, readModelFolder } from './inference/model-folder.ts';
 import type { ModelPack } from './inference/model-manifest.ts';
 import type { PictureRequest } from './sampling/picture-request.ts';
 import { sampleSegment } from './sampling/sample-segment.ts';
 import { checkSegment } from './sampling/segment-check.ts';
+import { createStandingFfmpegs, type StandingFfmpegs } from './sampling/standing-ffmpeg.ts';
 import { createScoreboardDetector } from './scoreboard/scoreboard-detector.ts';
 
 /** Looks at segments: samples each once and lets every detector find what it can. */
@@ -31,7 +34,7 @@ export interface Analyst {
    *   never comes back as an empty result.
    */
   analyse(task: AnalysisTask): Promise<Analysis>;
-  /** Ends the inference child. */
+  /** Ends the inference child and the ffmpegs that stay. */
   close(): Promise<void>;
 }
 
@@ -55,13 +58,19 @@ export interface AnalystOptions {
   modelFolders: readonly string[];
   log: Log;
   clock: Clock;
-  device?: 'cpu';
+  /** Default `cpu`. */
+  device?: DeviceWish;
+  /** LD_LIBRARY_PATH, for CUDA. */
+  libraryPath?: string | undefined;
 }
 
 export function createAnalyst(options: AnalystOptions): Analyst {
   const { clock } = options;
   const log = options.log.child({ part: 'analyst' });
-  const inference = createInference({ log });
+  const { libraryPath } = options;
+  const { device, why } = chooseDevice(options.device ?? 'cpu', () => findCuda(thisMachine(libraryPath)));
+  const inference = createInference({ log, device, libraryPath });
+  const standing = createStandingFfmpegs({ clock });
   let equipped: Promise<Equipment> | undefined;
   const equip = async (): Promise<Equipment> => {
     equipped ??= gather(options.modelFolders, inference);
@@ -75,17 +84,23 @@ export function createAnalyst(options: AnalystOptions): Analyst {
   return {
     ready: async () => {
       const { packs } = await equip();
-      for (const pack of packs) await inference.load(pack);
+      log.info('models run here', { device, why });
+      for (const pack of packs) {
+        const report = await inference.load(pack);
+        if (report) log.info('model ready', { model: pack.manifest.id, ...report });
+      }
     },
     analyse: async (task) => {
       const startedMs = clock.monotonicMs();
       const { detectors } = await equip();
-      const analysis = await lookAt(task, detectors);
+      const analysis = await lookAt(task, detectors, standing);
       const wallMs = Math.round(clock.monotonicMs() - startedMs);
       log.debug('segment analysed', { segmentId: task.segment.id, pass: task.pass, wallMs });
       return analysis;
     },
-    close: async () => await inference.close(),
+    close: async () => {
+      await Promise.all([inference.close(), standing.close()]);
+    },
   };
 }
 
@@ -136,7 +151,11 @@ function refuseDoubles(packs: readonly ModelPack[]): void {
   }
 }
 
-async function lookAt(task: AnalysisTask, detectors: readonly Detector[]): Promise<Analysis> {
+async function lookAt(
+  task: AnalysisTask,
+  detectors: readonly Detector[],
+  standing: StandingFfmpegs,
+): Promise<Analysis> {
   const { segment, bytes, pass, sport, signal } = task;
   const checked = checkSegment(segment, bytes);
   const looking = detectors.flatMap((detector) => {
@@ -145,7 +164,16 @@ async function lookAt(task: AnalysisTask, detectors: readonly Detector[]): Promi
   });
   const requests = distinctRequests(looking.map(({ needs }) => needs));
   const wantsSound = looking.some(({ needs }) => needs.sound);
-  const sampled = await sampleSegment({ segment, bytes, checked, pass, requests, wantsSound, signal });
+  const sampled = await sampleSegment({
+    segment,
+    bytes,
+    checked,
+    pass,
+    requests,
+    wantsSound,
+    standing,
+    signal,
+  });
 
   const shared: Omit<SegmentSample, 'pictures' | 'sound'> = {
     segment,

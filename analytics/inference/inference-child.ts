@@ -11,10 +11,14 @@ const models = new Map<string, LoadedModel>();
 async function answer(request: InferenceRequest): Promise<InferenceReply> {
   const { callId, modelKey } = request;
   try {
-    if (request.load && !models.has(modelKey)) models.set(modelKey, await loadModel(request.load));
+    const isNew = request.load !== undefined && !models.has(modelKey);
+    if (request.load && isNew) {
+      models.set(modelKey, await loadModel(request.load.pack, request.load.device));
+    }
     const model = models.get(modelKey);
     if (!model) throw notLoaded(modelKey);
-    return { callId, ok: true, outputs: request.call ? await model.run(request.call) : {} };
+    const outputs = request.call ? await model.run(request.call) : {};
+    return { callId, ok: true, outputs, loaded: isNew ? model.report : undefined };
   } catch (thrown) {
     const { code, message, retryable, blame } = asTouchlineError(thrown);
     return { callId, ok: false, error: { code, message, retryable, blame }, isLoaded: models.has(modelKey) };

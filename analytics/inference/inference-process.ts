@@ -3,7 +3,8 @@ import { digestId } from '../../core/ids.ts';
 import type { Log } from '../../core/log.ts';
 import { siblingModule, startModule, type ModuleChild, type ProcessExit } from '../../core/process.ts';
 import type { InferenceReply, InferenceRequest } from './inference-messages.ts';
-import type { Inference, InferenceCall, Tensor } from './inference.ts';
+import type { Device } from './device.ts';
+import type { Inference, InferenceCall, LoadReport, Tensor } from './inference.ts';
 import type { ModelPack } from './model-manifest.ts';
 
 /**
@@ -22,6 +23,10 @@ export interface InferenceOptions {
   callWallMsMax?: number;
   /** A child that has served so many calls is replaced. */
   callCountMax?: number;
+  /** Where models run; default the CPU. */
+  device?: Device;
+  /** LD_LIBRARY_PATH for the child, where CUDA's libraries lie in folders of their own. */
+  libraryPath?: string | undefined;
 }
 
 /** Starts the inference child at the first call, replaces it when it dies, hangs or has grown old. */
@@ -29,11 +34,16 @@ export function createInference(options: InferenceOptions): Inference & { childP
   return new InferenceProcess(options);
 }
 
+interface Answer {
+  outputs: Record<string, Tensor>;
+  loaded: LoadReport | undefined;
+}
+
 interface Waiting {
   model: ModelPack;
   call: InferenceCall | undefined;
   signal: AbortSignal | undefined;
-  resolve(outputs: Record<string, Tensor>): void;
+  resolve(answer: Answer): void;
   reject(error: TouchlineError): void;
 }
 
@@ -53,6 +63,8 @@ class InferenceProcess implements Inference {
   readonly #log: Log;
   readonly #callWallMsMax: number;
   readonly #callCountMax: number;
+  readonly #device: Device;
+  readonly #libraryPath: string | undefined;
   readonly #waiting: Waiting[] = [];
   #child: Child | undefined;
   #isServing = false;
@@ -64,21 +76,23 @@ class InferenceProcess implements Inference {
     this.#log = options.log.child({ part: 'inference' });
     this.#callWallMsMax = options.callWallMsMax ?? callWallMsDefault;
     this.#callCountMax = options.callCountMax ?? callCountMaxDefault;
+    this.#device = options.device ?? 'cpu';
+    this.#libraryPath = options.libraryPath;
   }
 
-  async load(model: ModelPack, signal?: AbortSignal): Promise<void> {
-    await this.#enqueue(model, undefined, signal);
+  async load(model: ModelPack, signal?: AbortSignal): Promise<LoadReport | undefined> {
+    return (await this.#enqueue(model, undefined, signal)).loaded;
   }
 
   async run(model: ModelPack, call: InferenceCall, signal?: AbortSignal): Promise<Record<string, Tensor>> {
-    return await this.#enqueue(model, call, signal);
+    return (await this.#enqueue(model, call, signal)).outputs;
   }
 
   async #enqueue(
     model: ModelPack,
     call: InferenceCall | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Record<string, Tensor>> {
+  ): Promise<Answer> {
     if (this.#isClosed) throw calledOff('inference has been closed');
     return await new Promise((resolve, reject) => {
       this.#waiting.push({ model, call, signal, resolve, reject });
@@ -116,7 +130,7 @@ class InferenceProcess implements Inference {
     this.#isServing = false;
   }
 
-  async #ask(model: ModelPack, call: InferenceCall | undefined): Promise<Record<string, Tensor>> {
+  async #ask(model: ModelPack, call: InferenceCall | undefined): Promise<Answer> {
     const child = (this.#child ??= await this.#startChild());
     if (this.#isClosed) throw calledOff('inference was closed before this call');
     const modelKey = keyOf(model);
@@ -126,11 +140,11 @@ class InferenceProcess implements Inference {
     const reply = await this.#exchange(child, {
       callId,
       modelKey,
-      load: isLoaded ? undefined : model,
+      load: isLoaded ? undefined : { pack: model, device: this.#device },
       call,
     });
     if (reply.ok || reply.isLoaded) child.loaded.add(modelKey);
-    if (reply.ok) return reply.outputs;
+    if (reply.ok) return reply;
     throw new TouchlineError(reply.error);
   }
 
@@ -161,7 +175,10 @@ class InferenceProcess implements Inference {
     const process = await startModule({
       url: siblingModule(import.meta.url, 'inference-child'),
       // The environment holds credentials; a model needs none of it.
-      env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+      env: {
+        PATH: '/usr/local/bin:/usr/bin:/bin',
+        ...(this.#libraryPath ? { LD_LIBRARY_PATH: this.#libraryPath } : {}),
+      },
       stderr: 'keep',
     });
     this.#log.debug('inference child started', { pid: process.pid });

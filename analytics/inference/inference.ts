@@ -1,9 +1,10 @@
+import type { Device } from './device.ts';
 import type { ModelPack } from './model-manifest.ts';
 
 /** Runs models in a child process, one call at a time: onnxruntime blocks the event loop of whoever calls it. */
 export interface Inference {
-  /** Loads and checks a model before it is needed. */
-  load(model: ModelPack, signal?: AbortSignal): Promise<void>;
+  /** Loads and checks a model before it is needed; undefined when it was loaded already. */
+  load(model: ModelPack, signal?: AbortSignal): Promise<LoadReport | undefined>;
 
   /**
    * Runs one model; it is loaded (hash, shape and self-test checked) on its first call.
@@ -14,6 +15,17 @@ export interface Inference {
    */
   run(model: ModelPack, call: InferenceCall, signal?: AbortSignal): Promise<Record<string, Tensor>>;
   close(): Promise<void>;
+}
+
+/** What a self-test inference has shown of a model on this machine. */
+export interface LoadReport {
+  device: Device;
+  /** `some-on-cpu`: the GPU cannot compute every node of the graph, and hands some over for each call. */
+  placement: 'all-on-device' | 'some-on-cpu';
+  /** Reading, checking and building the session. */
+  loadMs: number;
+  /** One call; undefined for a model without self-test. */
+  selfTestMs: number | undefined;
 }
 
 export interface InferenceCall {

@@ -4,13 +4,15 @@ import { readFile } from 'node:fs/promises';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 
 import { TouchlineError } from '../../core/errors.ts';
-import type { InferenceCall, Tensor } from './inference.ts';
+import type { Device } from './device.ts';
+import type { InferenceCall, LoadReport, Tensor } from './inference.ts';
 import { checkAgainstSession } from './model-check.ts';
 import type { ModelManifest, ModelPack } from './model-manifest.ts';
 import { bestOfRows, picturesToInput } from './tensors.ts';
 
 /** A model whose hash, shape and self-test have been checked. Lives in the inference child. */
 export interface LoadedModel {
+  report: LoadReport;
   run(call: InferenceCall): Promise<Record<string, Tensor>>;
 }
 
@@ -18,14 +20,25 @@ export interface LoadedModel {
  * @throws TouchlineError `model.unreadable`, `model.wrong-hash`, `model.wrong-shape`, `model.selftest`: never retryable,
  *   the operator has to give us the right file
  */
-export async function loadModel(pack: ModelPack): Promise<LoadedModel> {
+export async function loadModel(pack: ModelPack, device: Device = 'cpu'): Promise<LoadedModel> {
   const { manifest } = pack;
+  const startedMs = performance.now();
   const bytes = await readModel(pack);
-  const session = await createSession(bytes, pack);
+  const { session, placement } = await createSession(bytes, pack, device);
   checkAgainstSession(manifest, session, pack.path);
-  const model: LoadedModel = { run: async (call) => await runModel(session, manifest, call) };
-  await selfTest(model, pack);
-  return model;
+  const loadedMs = performance.now();
+  const run = async (call: InferenceCall): Promise<Record<string, Tensor>> =>
+    await runModel(session, manifest, call);
+  await selfTest(run, pack);
+  return {
+    run,
+    report: {
+      device,
+      placement,
+      loadMs: Math.round(loadedMs - startedMs),
+      selfTestMs: manifest.selftest ? Math.round(performance.now() - loadedMs) : undefined,
+    },
+  };
 }
 
 /** The hash is taken of the very bytes that are loaded: the file may change behind us, they do not. */
@@ -47,24 +60,69 @@ async function readModel(pack: ModelPack): Promise<Uint8Array> {
   return bytes;
 }
 
-async function createSession(bytes: Uint8Array, pack: ModelPack): Promise<InferenceSession> {
-  try {
-    return await InferenceSession.create(bytes, {
-      executionProviders: ['cpu'],
-      // Several processes beat several threads, and spinning doubles a call's time on a busy core (measured).
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
-      logSeverityLevel: 3,
-    });
-  } catch (cause) {
-    throw wrong(
-      pack,
-      'unreadable',
-      `${pack.path} is no model that onnxruntime can load (${textOf(cause)})`,
-      cause,
-    );
+/**
+ * onnxruntime hands a node that the GPU cannot compute to the CPU without a word: it is told not to first, so that it is known
+ * and said (`some-on-cpu`), and only then allowed to.
+ */
+async function createSession(
+  bytes: Uint8Array,
+  pack: ModelPack,
+  device: Device,
+): Promise<{ session: InferenceSession; placement: LoadReport['placement'] }> {
+  if (device === 'cuda') {
+    try {
+      return { session: await openSession(bytes, ['cuda'], '1'), placement: 'all-on-device' };
+    } catch (cause) {
+      // Only this one means "some nodes"; a missing library or a broken file fails again below, and is said there.
+      if (!textOf(cause).includes('fallback to CPU')) throw cannotLoad(pack, device, cause);
+    }
   }
+  try {
+    const providers = device === 'cuda' ? ['cuda', 'cpu'] : ['cpu'];
+    const session = await openSession(bytes, providers, '0');
+    return { session, placement: device === 'cuda' ? 'some-on-cpu' : 'all-on-device' };
+  } catch (cause) {
+    throw cannotLoad(pack, device, cause);
+  }
+}
+
+async function openSession(
+  bytes: Uint8Array,
+  executionProviders: string[],
+  noFallback: '0' | '1',
+): Promise<InferenceSession> {
+  return await InferenceSession.create(bytes, {
+    executionProviders,
+    // Several processes beat several threads, and spinning doubles a call's time on a busy core (measured).
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    extra: {
+      session: {
+        intra_op: { allow_spinning: '0' },
+        inter_op: { allow_spinning: '0' },
+        disable_cpu_ep_fallback: noFallback,
+      },
+    },
+    logSeverityLevel: 3,
+  });
+}
+
+function cannotLoad(pack: ModelPack, device: Device, cause: unknown): TouchlineError {
+  if (textOf(cause).includes('ExecutionProvider')) {
+    return new TouchlineError({
+      code: 'inference.no-cuda',
+      message: `model ${pack.manifest.id} cannot run on ${device} (${textOf(cause)}): \`touchline doctor\` says what is missing`,
+      retryable: false,
+      blame: 'environment',
+      cause,
+    });
+  }
+  return wrong(
+    pack,
+    'unreadable',
+    `${pack.path} is no model that onnxruntime can load (${textOf(cause)})`,
+    cause,
+  );
 }
 
 async function runModel(
@@ -144,7 +202,7 @@ function reduce(found: Record<string, Tensor>, best: InferenceCall['best']): Rec
 }
 
 /** Deterministic noise in, known values out: catches a runtime that computes nonsense on this machine. */
-async function selfTest(model: LoadedModel, pack: ModelPack): Promise<void> {
+async function selfTest(run: LoadedModel['run'], pack: ModelPack): Promise<void> {
   const { selftest } = pack.manifest;
   if (!selftest) return;
   const inputs = Object.fromEntries(
@@ -153,7 +211,7 @@ async function selfTest(model: LoadedModel, pack: ModelPack): Promise<void> {
       return [input.name, input.media === 'video' ? noisePictures(dims, input.layout) : noiseSound(dims)];
     }),
   );
-  const outputs = await model.run({ inputs, outputs: [selftest.output] });
+  const outputs = await run({ inputs, outputs: [selftest.output] });
   for (const [index, expected] of Object.entries(selftest.expect)) {
     const got = Number(outputs[selftest.output]?.data[Number(index)]);
     if (Math.abs(got - expected) <= selftest.tolerance) continue;

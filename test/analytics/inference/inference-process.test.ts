@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 
 import type { Inference, Tensor } from '../../../analytics/inference/inference.ts';
+import { findCuda, thisMachine } from '../../../analytics/inference/cuda-libraries.ts';
 import { createInference } from '../../../analytics/inference/inference-process.ts';
 import { builtInModel, readModelFolder } from '../../../analytics/inference/model-folder.ts';
 import type { ModelPack } from '../../../analytics/inference/model-manifest.ts';
@@ -38,7 +39,14 @@ describe('the built-in models', () => {
   it.each(['silero-vad', 'pp-ocrv4-det', 'pp-ocrv4-rec'] as const)(
     '%s loads: its hash, shape and self-test hold',
     async (name) => {
-      await expect(shared.load(await builtInModel(name))).resolves.toBeUndefined();
+      const pack = await builtInModel(name);
+      await expect(shared.load(pack)).resolves.toEqual({
+        device: 'cpu',
+        placement: 'all-on-device',
+        loadMs: expect.any(Number),
+        selfTestMs: expect.any(Number),
+      });
+      await expect(shared.load(pack)).resolves.toBeUndefined(); // Loaded already.
     },
   );
 
@@ -142,7 +150,7 @@ describe.skipIf(isMissing('models'))('a model that somebody brings', () => {
     const { folder, remove } = await modelFolder([{ manifest: await celebrationManifest(), from }]);
     try {
       const [pack] = await readModelFolder(folder);
-      await expect(shared.load(pack as ModelPack)).resolves.toBeUndefined();
+      await expect(shared.load(pack as ModelPack)).resolves.toMatchObject({ device: 'cpu' });
     } finally {
       await remove();
     }
@@ -237,6 +245,20 @@ describe('a folder of models', () => {
       await expect(readModelFolder(folder)).rejects.toThrow(/x\.json.*task: .*sha256: /s);
     } finally {
       await remove();
+    }
+  });
+});
+
+describe.skipIf(findCuda(thisMachine(undefined)).missing.length === 0)('a GPU that is not there', () => {
+  it('is refused by the runtime too, whatever was found before, and the CPU does not step in', async () => {
+    const one = createInference({ log: silentLog, device: 'cuda' });
+    try {
+      await expect(one.load(await builtInModel('silero-vad'))).rejects.toMatchObject({
+        code: 'inference.no-cuda',
+        retryable: false,
+      });
+    } finally {
+      await one.close();
     }
   });
 });
