@@ -130,6 +130,9 @@ function sandboxed(command: readonly string[], job: FfmpegJob): string[] {
   return ['bwrap', ...sandboxArgs(), ...work, ...input, '--', ...command];
 }
 
+/** What libcuda opens (one GPU a worker: the first); without them NVENC and NVDEC are missing inside, whatever is outside. */
+const gpuNodes = ['/dev/nvidiactl', '/dev/nvidia0', '/dev/nvidia-uvm', '/dev/nvidia-uvm-tools'];
+
 function sandboxArgs(): string[] {
   const linked = ['/bin', '/sbin', '/lib', '/lib64', '/lib32'].filter((path) => existsSync(path));
   const read = ['/etc/alternatives', '/etc/ld.so.cache', '/etc/fonts'].filter((path) => existsSync(path));
@@ -148,6 +151,7 @@ function sandboxArgs(): string[] {
     '/proc',
     '--dev',
     '/dev',
+    ...gpuNodes.filter((path) => existsSync(path)).flatMap((path) => ['--dev-bind', path, path]),
     '--tmpfs',
     '/tmp',
   ];
