@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import type { Config } from '../core/config.ts';
+import type { Config } from './config.ts';
 import { TouchlineError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { Secret } from '../core/secret.ts';

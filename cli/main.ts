@@ -7,6 +7,7 @@ import { terminalIo, type CliIo } from './cli-io.ts';
 import { register as registerAnalyse } from './commands/analyse.ts';
 import { register as registerChannel } from './commands/channel.ts';
 import { register as registerClips } from './commands/clips.ts';
+import { register as registerConfig } from './commands/config.ts';
 import { register as registerDemo } from './commands/demo.ts';
 import { register as registerDoctor } from './commands/doctor.ts';
 import { register as registerIngest } from './commands/ingest.ts';
@@ -25,6 +26,7 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   registerAnalyse,
   registerChannel,
   registerClips,
+  registerConfig,
   registerDemo,
   registerDoctor,
   registerIngest,

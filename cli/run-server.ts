@@ -1,4 +1,4 @@
-import { readConfig } from '../core/config.ts';
+import { readConfig } from './config.ts';
 import { createLog } from '../core/log.ts';
 import type { CliIo } from './cli-io.ts';
 

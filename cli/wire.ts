@@ -7,7 +7,7 @@ import { openMatchDesk } from '../control/open-match-desk.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
-import { environmentOf, type Config } from '../core/config.ts';
+import { environmentOf, type Config } from './config.ts';
 import { TouchlineError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
@@ -239,8 +239,11 @@ export async function runWorkerProcess(config: Config, log: Log, signal: AbortSi
   }
 }
 
-export function openAnalyst(config: Pick<Config, 'modelFolders'>, log: Log): Analyst {
-  return createAnalyst({ modelFolders: config.modelFolders, log, clock });
+export function openAnalyst(
+  { modelFolders, device, libraryPath }: Pick<Config, 'modelFolders' | 'device' | 'libraryPath'>,
+  log: Log,
+): Analyst {
+  return createAnalyst({ modelFolders, device, libraryPath, log, clock });
 }
 
 export async function openStore(config: Pick<Config, 'storeFolder'>, log: Log): Promise<ObjectStore> {

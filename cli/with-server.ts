@@ -1,4 +1,4 @@
-import { readConfig, type Config } from '../core/config.ts';
+import { readConfig, type Config } from './config.ts';
 import { createLog } from '../core/log.ts';
 import { Secret } from '../core/secret.ts';
 import type { ApiClient } from './api-client.ts';

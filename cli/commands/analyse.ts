@@ -15,7 +15,7 @@ export function register(program: Command, io: CliIo): void {
     .option('--sport <sport>', 'soccer, basketball, tennis, cricket or generic')
     .option('--json', 'print { durationMs, segments, signals, moments }')
     .action(async (file: string, options: { rules?: string; sport?: string; json?: true }) => {
-      const { readConfig } = await import('../../core/config.ts');
+      const { readConfig } = await import('../config.ts');
       const { createLog } = await import('../../core/log.ts');
       const { loadRules, loadRulesFile } = await import('../../analytics/rules/load-rules.ts');
       const { segmentFile } = await import('../../ingest/source-file.ts');

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 
 import type { Clock } from '../../core/clock.ts';
-import type { Config } from '../../core/config.ts';
+import type { Config } from '../config.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { CliIo } from '../cli-io.ts';
 import type { MatchEvent } from '../demo/match-script.ts';
@@ -26,7 +26,7 @@ export function register(program: Command, io: CliIo): void {
     .option('--seconds <count>', 'length of the made-up match', wholeNumber, 180)
     .option('--seed <number>', 'another number is another match', wholeNumber, 1)
     .action(async (file: string | undefined, options: Options) => {
-      const { readConfig } = await import('../../core/config.ts');
+      const { readConfig } = await import('../config.ts');
       const { systemClock } = await import('../../core/clock.ts');
       const { findServer } = await import('../connect.ts');
       const match = file === undefined ? undefined : await ownMatch(file, io.cwd);

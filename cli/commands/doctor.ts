@@ -11,7 +11,7 @@ export function register(program: Command, io: CliIo): void {
     .description('Check this machine, and say how to mend what is wrong')
     .option('--json', 'print { ok, checks: [{ name, level, message }] }')
     .action(async (options: { json?: true }) => {
-      const { readConfig } = await import('../../core/config.ts');
+      const { readConfig } = await import('../config.ts');
       const { systemClock } = await import('../../core/clock.ts');
       const { systemRandom } = await import('../../core/random.ts');
       const { checks, examine } = await import('../doctor/checks.ts');

@@ -38,7 +38,7 @@ export function register(program: Command, io: CliIo): void {
     .option('--realtime', 'at its own pace instead of as fast as this machine can')
     .option('--json', 'print { channel, run, segments, moments, clips }')
     .action(async (file: string, options: Options) => {
-      const { readConfig } = await import('../../core/config.ts');
+      const { readConfig } = await import('../config.ts');
       const { findServer } = await import('../connect.ts');
       const config = readConfig(io.env, io.cwd);
       const path = resolve(io.cwd, file);

@@ -9,7 +9,7 @@ export function register(program: Command, io: CliIo): void {
     .description('Bring the database to the schema of this version; forward only')
     .option('--json', 'print { applied: [...] }')
     .action(async (options: { json?: true }) => {
-      const { readConfig } = await import('../../core/config.ts');
+      const { readConfig } = await import('../config.ts');
       const { createLog } = await import('../../core/log.ts');
       const config = readConfig(io.env, io.cwd);
       const { migrateCatalogue } = await import('../wire.ts');

@@ -10,7 +10,7 @@ export function register(program: Command, io: CliIo): void {
     .description('Run one worker process: analysis and cutting')
     .option('--supervised', 'end at once when the process that started this one is gone')
     .action(async (options: { supervised?: true }) => {
-      const { readConfig } = await import('../../core/config.ts');
+      const { readConfig } = await import('../config.ts');
       const { createLog } = await import('../../core/log.ts');
       const config = readConfig(io.env, io.cwd);
       const log = createLog({ level: config.logLevel });

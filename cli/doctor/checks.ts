@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { builtInModel, readModelFolder } from '../../analytics/inference/model-folder.ts';
 import { loadModel } from '../../analytics/inference/loaded-model.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { Config } from '../../core/config.ts';
+import type { Config } from '../config.ts';
 import { asTouchlineError } from '../../core/errors.ts';
 import { canSandbox } from '../../core/ffmpeg.ts';
 import { silentLog } from '../../core/log.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { systemClock } from '../../core/clock.ts';
-import { readConfig } from '../../core/config.ts';
+import { readConfig } from '../../cli/config.ts';
 import { systemRandom } from '../../core/random.ts';
 import { checkFfmpeg, checkNode, checks, examine, type Finding } from '../../cli/doctor/checks.ts';
 

@@ -1,7 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-import { environmentOf, readConfig } from '../../core/config.ts';
+import { Command } from 'commander';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { register } from '../../cli/commands/config.ts';
+import { environmentOf, readConfig } from '../../cli/config.ts';
 import { TouchlineError } from '../../core/errors.ts';
+import { memoryIo } from './memory-io.ts';
 
 const cwd = '/srv/match';
 
@@ -79,7 +86,79 @@ describe('readConfig', () => {
       instanceId: config.instanceId,
     });
   });
+
+  it('hands on what the AWS SDK reads by itself, and nothing else of the environment', () => {
+    const config = readConfig(
+      { AWS_REGION: 'eu-west-1', AWS_SECRET_ACCESS_KEY: 'hunter2', EDITOR: 'vi' },
+      cwd,
+    );
+    expect(environmentOf(config)).toMatchObject({
+      AWS_REGION: 'eu-west-1',
+      AWS_SECRET_ACCESS_KEY: 'hunter2',
+    });
+    expect(environmentOf(config)).not.toHaveProperty('EDITOR');
+    expect(JSON.stringify(config)).not.toContain('hunter2');
+  });
 });
+
+describe('touchline.yaml', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'touchline-config-'));
+  const write = (text: string, name = 'touchline.yaml'): void => writeFileSync(join(folder, name), text);
+  beforeEach(() => write('web:\n  port: 9000\nstore:\n  url: ./objects\n'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('is taken from the working folder, with paths from its own', () => {
+    expect(readConfig({}, folder)).toMatchObject({ httpPort: 9000, storeFolder: join(folder, 'objects') });
+    expect(readConfig({ TOUCHLINE_CONFIG: join(folder, 'touchline.yaml') }, '/')).toMatchObject({
+      home: '/.touchline',
+      storeFolder: join(folder, 'objects'),
+    });
+  });
+
+  it('gives way to the environment', () => {
+    expect(readConfig({ TOUCHLINE_HTTP_PORT: '9001' }, folder).httpPort).toBe(9001);
+  });
+
+  it('is not read by a child, which was told everything', () => {
+    const env = environmentOf(readConfig({}, folder));
+    write('web:\n  port: nonsense\n');
+    expect(readConfig(env, folder)).toMatchObject({ httpPort: 9000, storeFolder: join(folder, 'objects') });
+  });
+
+  it.each([
+    ['missing.yaml', /cannot be read \(ENOENT\)/],
+    ['large.yaml', /has 65537 bytes, settings have at most 65536/],
+  ])('refuses %s by name', (name, message) => {
+    if (name.startsWith('large')) write('#'.repeat(65_537), name);
+    expect(() => readConfig({ TOUCHLINE_CONFIG: name }, folder)).toThrow(message);
+  });
+
+  it('shows each value with its origin, and no secret', async () => {
+    write('web: { port: 9000 }\nserver: { token: "0123456789abcdef" }\n');
+    const lines = await shown(folder, 'show', '--json');
+    expect(lines).not.toContain('0123456789abcdef');
+    const { settings } = JSON.parse(lines) as { settings: { path: string; value: string; origin: string }[] };
+    expect(settings).toContainEqual({
+      path: 'web.port',
+      env: 'TOUCHLINE_HTTP_PORT',
+      value: '9000',
+      origin: `${folder}/touchline.yaml:1`,
+    });
+    expect(settings).toContainEqual(expect.objectContaining({ path: 'server.token', value: '***' }));
+  });
+
+  it('is checked with one word', async () => {
+    expect(await shown(folder, 'check')).toContain('ok: 2 of');
+  });
+});
+
+async function shown(cwd: string, ...args: string[]): Promise<string> {
+  const { io, printed } = memoryIo();
+  const program = new Command();
+  register(program, { ...io, cwd });
+  await program.parseAsync(['config', ...args], { from: 'user' });
+  return printed.lines.join('\n');
+}
 
 function problemsOf(env: Record<string, string>): string {
   try {
