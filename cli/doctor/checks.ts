@@ -1,11 +1,14 @@
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 
+import { findCuda, thisMachine } from '../../analytics/inference/cuda-libraries.ts';
+import { chooseDevice } from '../../analytics/inference/device.ts';
 import { builtInModel, readModelFolder } from '../../analytics/inference/model-folder.ts';
 import { loadModel } from '../../analytics/inference/loaded-model.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Config } from '../config.ts';
 import { asTouchlineError } from '../../core/errors.ts';
+import { findNvdec, findNvenc } from '../../core/ffmpeg-hardware.ts';
 import { canSandbox } from '../../core/ffmpeg.ts';
 import { silentLog } from '../../core/log.ts';
 import { isOnPath, probe } from '../../core/process.ts';
@@ -39,6 +42,8 @@ export const checks: readonly { name: string; check: (context: DoctorContext) =>
   { name: 'ports', check: checkPorts },
   { name: 'store', check: checkStore },
   { name: 'database', check: checkDatabase },
+  { name: 'device', check: async ({ config }) => checkDevice(config) },
+  { name: 'gpu', check: async ({ config }) => await checkGpu(config) },
   { name: 'models', check: checkModels },
 ];
 
@@ -146,14 +151,44 @@ async function checkDatabase({ config, clock, random }: DoctorContext): Promise<
   return ok('database', embedded ? 'our own PostgreSQL starts and answers' : 'DATABASE_URL answers');
 }
 
+type DeviceConfig = Pick<DoctorContext['config'], 'device' | 'libraryPath'>;
+
+export function checkDevice(config: DeviceConfig, look = thisMachine(config.libraryPath)): Finding {
+  const { device, why } = chooseDevice(config.device, () => findCuda(look));
+  return ok('device', `models run on ${device} (${why})`);
+}
+
+/** ffmpeg's use of the GPU is a matter of speed alone; only who asks for CUDA is told of it as a lack. */
+export async function checkGpu(
+  config: DeviceConfig,
+  find = { nvenc: findNvenc, nvdec: findNvdec },
+): Promise<Finding> {
+  const parts = await Promise.all([find.nvenc(), find.nvdec()]);
+  const texts = parts.map(({ isUsable, why }, index) => {
+    const name = index === 0 ? 'NVENC' : 'NVDEC';
+    return isUsable ? `${name} works` : `no ${name} (${why})`;
+  });
+  const isLacking = config.device === 'cuda' && parts.some(({ isUsable }) => !isUsable);
+  const mend = isLacking ? ': install the NVIDIA driver, with its encode and decode libraries' : '';
+  return { name: 'gpu', level: isLacking ? 'warn' : 'ok', message: `${texts.join(', ')}${mend}` };
+}
+
 async function checkModels({ config }: DoctorContext): Promise<Finding> {
   const builtIn = await Promise.all(
     (['silero-vad', 'pp-ocrv4-det', 'pp-ocrv4-rec'] as const).map(async (name) => await builtInModel(name)),
   );
   const packs = [...builtIn];
   for (const folder of config.modelFolders) packs.push(...(await readModelFolder(folder)));
-  for (const pack of packs) await loadModel(pack);
-  return ok('models', `${packs.length} load and pass their self-test`);
+  const { device } = chooseDevice(config.device, () => findCuda(thisMachine(config.libraryPath)));
+  const partly: string[] = [];
+  for (const pack of packs) {
+    const { report } = await loadModel(pack, device);
+    if (report.placement === 'some-on-cpu') partly.push(pack.manifest.id);
+  }
+  const loaded = `${packs.length} load on ${device} and pass their self-test`;
+  if (partly.length === 0) return ok('models', loaded);
+  const message = `${loaded}, but parts of ${partly.join(', ')} run on the CPU: export them with operators that CUDA has`;
+  return { name: 'models', level: 'warn', message };
 }
 
 function ok(name: string, message: string): Finding {

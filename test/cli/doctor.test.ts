@@ -8,7 +8,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../core/clock.ts';
 import { readConfig } from '../../cli/config.ts';
 import { systemRandom } from '../../core/random.ts';
-import { checkFfmpeg, checkNode, checks, examine, type Finding } from '../../cli/doctor/checks.ts';
+import {
+  checkDevice,
+  checkFfmpeg,
+  checkGpu,
+  checkNode,
+  checks,
+  examine,
+  type Finding,
+} from '../../cli/doctor/checks.ts';
+import { thisMachine } from '../../analytics/inference/cuda-libraries.ts';
 
 let home: string;
 beforeAll(async () => {
@@ -67,6 +76,32 @@ describe('the doctor', () => {
     const finding = await ask('database', { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' });
     expect(finding.level).toBe('bad');
     expect(finding.message).not.toContain('hunter2');
+  });
+
+  it('says where models will run, and of a GPU that was asked for what is missing', async () => {
+    const look = { ...thisMachine(undefined), exists: () => false, linkerCache: () => '' };
+    expect(checkDevice({ device: 'cpu', libraryPath: undefined }, look).message).toContain('run on cpu');
+    expect(checkDevice({ device: 'auto', libraryPath: undefined }, look).message).toContain('no CUDA here');
+    const wish = async (): Promise<Finding> => checkDevice({ device: 'cuda', libraryPath: undefined }, look);
+    const finding = await examine('device', wish);
+    expect(finding.level).toBe('bad');
+    expect(finding.message).toMatch(/libonnxruntime_providers_cuda\.so|Linux on x64 only/);
+  });
+
+  it.each([
+    ['cpu', false, 'ok', /^no NVENC \(why\), NVDEC works$/],
+    ['cuda', false, 'warn', /no NVENC \(why\), NVDEC works: install the NVIDIA driver/],
+    ['cuda', true, 'ok', /^NVENC works, NVDEC works$/],
+  ] as const)('for %s with NVENC %s: %s', async (device, isUsable, level, message) => {
+    const finding = await checkGpu(
+      { device, libraryPath: undefined },
+      {
+        nvenc: async () => ({ isUsable, why: 'why' }),
+        nvdec: async () => ({ isUsable: true, why: 'a test went through' }),
+      },
+    );
+    expect(finding.level).toBe(level);
+    expect(finding.message).toMatch(message);
   });
 
   it('loads every model, and names the folder that holds none', async () => {
