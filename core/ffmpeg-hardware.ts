@@ -67,7 +67,8 @@ async function tried(run: () => Promise<string | undefined>): Promise<HardwareFi
     const said = Array.isArray(error.cause)
       ? error.cause.find((line) => /cannot load|cuda|nvenc/i.test(String(line)))
       : undefined;
-    return no(said === undefined ? error.message : String(said));
+    // `[h264_nvenc @ 0x55d0] ` in front says nothing to anybody.
+    return no(said === undefined ? error.message : String(said).replace(/^\[[^\]]*\] /, ''));
   }
 }
 

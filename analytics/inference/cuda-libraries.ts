@@ -50,12 +50,6 @@ export function findCuda(look: CudaSurroundings): CudaFinding {
     };
   }
   const missing: string[] = [];
-  for (const file of providerFiles) {
-    if (look.exists(join(look.runtimeFolder, file))) continue;
-    missing.push(
-      `${file} is not in ${look.runtimeFolder} (run \`npm rebuild onnxruntime-node\` without ONNXRUNTIME_NODE_INSTALL=skip, or bake it into the image)`,
-    );
-  }
   const cache = look.linkerCache();
   const folders = [
     look.runtimeFolder,
@@ -64,6 +58,12 @@ export function findCuda(look: CudaSurroundings): CudaFinding {
   for (const { file, from } of cudaLibraries) {
     if (cache.includes(`\t${file} `) || folders.some((folder) => look.exists(join(folder, file)))) continue;
     missing.push(`${file} is on no library path: it comes with ${from}`);
+  }
+  for (const file of providerFiles) {
+    if (look.exists(join(look.runtimeFolder, file))) continue;
+    missing.push(
+      `${file} is not in ${look.runtimeFolder} (run \`npm rebuild onnxruntime-node\` without ONNXRUNTIME_NODE_INSTALL=skip, or bake it into the image)`,
+    );
   }
   return { missing, where: `onnxruntime in ${look.runtimeFolder}` };
 }

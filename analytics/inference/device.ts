@@ -17,11 +17,12 @@ export function chooseDevice(wish: DeviceWish, findCuda: () => CudaFinding): { d
   if (wish === 'cpu') return { device: 'cpu', why: 'TOUCHLINE_DEVICE=cpu' };
   const found = findCuda();
   if (found.missing.length === 0) return { device: 'cuda', why: found.where };
-  const why = found.missing.join('; ');
-  if (wish === 'auto') return { device: 'cpu', why: `no CUDA here: ${why}` };
+  const [first, ...others] = found.missing;
+  const count = others.length === 0 ? '' : `, and ${others.length} more`;
+  if (wish === 'auto') return { device: 'cpu', why: `no CUDA here: ${first}${count}` };
   throw new TouchlineError({
     code: 'inference.no-cuda',
-    message: `TOUCHLINE_DEVICE=cuda, but CUDA cannot be used: ${why}. See docs/gpu.md, or set TOUCHLINE_DEVICE=cpu for a worker that is meant to do without.`,
+    message: `TOUCHLINE_DEVICE=cuda, but CUDA cannot be used: ${found.missing.join('; ')}. See docs/gpu.md, or set TOUCHLINE_DEVICE=cpu for a worker that is meant to do without.`,
     retryable: false,
     blame: 'environment',
   });
