@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -17,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../control/match-desk.ts';
 import { clipSidecar } from '../../core/clip.ts';
 import type { Moment, Signal } from '../../core/moment.ts';
+import { writeRoaringMatch } from '../support/roaring-match.ts';
 import { install, processTree, type Installation } from '../support/touchline.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'touchline-house-'));
@@ -25,20 +25,7 @@ let installation: Installation;
 
 /** The compiled program, real engines and a recording of 36 s in which the crowd roars at 16 s. */
 beforeAll(async () => {
-  const done = spawnSync(
-    'ffmpeg',
-    [
-      ...'-v error -f lavfi -i testsrc2=size=320x180:rate=25:duration=36'.split(' '),
-      ...'-f lavfi -i anoisesrc=color=pink:amplitude=0.03:duration=36:seed=1'.split(' '),
-      ...'-f lavfi -i anoisesrc=color=pink:amplitude=0.6:duration=36:seed=2'.split(' '),
-      '-filter_complex',
-      "[2:a]volume='between(t,16,20)':eval=frame[roar];[1:a][roar]amix=inputs=2:normalize=0[a]",
-      ...'-map 0:v -map [a] -c:v libx264 -preset ultrafast -g 50 -c:a aac'.split(' '),
-      recording,
-    ],
-    { encoding: 'utf8' },
-  );
-  if (done.status !== 0) throw new Error(done.stderr);
+  writeRoaringMatch(recording, { seconds: 36, roarAtSeconds: 16 });
   installation = await install({ TOUCHLINE_WORKERS: '1' });
 });
 afterAll(() => {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { clipSidecar } from '../../core/clip.ts';
-import { systemClock } from '../../core/clock.ts';
 import { startChild } from '../../core/process.ts';
 import type { RunReport } from '../../control/match-desk.ts';
 import {
@@ -42,7 +41,7 @@ describe.skipIf(broadcastObstacle() !== undefined)('a broadcast of real footage'
     });
     expect(await push.exit).toMatchObject({ exitCode: 0 });
     await installation.run(['channel', 'stop', 'live']);
-    live = await untilTerminal(up, channel.id);
+    live = await up.terminalReport(channel.id, timeout / 2);
   }, timeout);
 
   afterAll(async () => {
@@ -121,18 +120,6 @@ function times(report: RunReport): { label: string; peakMs: number; inMs: number
 /** The clip holds the goal itself; a moment that begins behind it is worth nothing. */
 function shows(moment: { inMs: number; outMs: number }, goal: ScriptedGoal): boolean {
   return moment.inMs <= goal.atMs && goal.atMs < moment.outMs;
-}
-
-async function untilTerminal(up: RunningUp, channelId: string): Promise<RunReport> {
-  const deadline = systemClock.monotonicMs() + timeout / 2;
-  for (;;) {
-    const { runs } = (await up.get(`/api/v1/runs?channelId=${channelId}`)) as { runs: { id: string }[] };
-    const run = runs[0];
-    const report = run && ((await up.get(`/api/v1/runs/${run.id}/report`)) as RunReport);
-    if (report?.isTerminal) return report;
-    if (systemClock.monotonicMs() > deadline) throw new Error(`not terminal: ${JSON.stringify(report)}`);
-    await systemClock.sleep(500);
-  }
 }
 
 /** The picture shown at `ms`, as 64 x 36 bytes of gray. */

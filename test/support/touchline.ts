@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import type { RunReport } from '../../control/match-desk.ts';
 import { systemClock } from '../../core/clock.ts';
 import { startChild, type ProcessExit, type RunningChild } from '../../core/process.ts';
 
@@ -13,6 +14,8 @@ const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 export interface Installation {
   home: string;
   env: NodeJS.ProcessEnv;
+  /** The compiled `touchline`, for those who start it in their own way. */
+  main: string;
   /** Runs one command to its end; `json` is what it printed on stdout, parsed. */
   run(args: readonly string[], options?: { wallMsMax?: number }): Promise<Finished>;
   /** `touchline up`, until it answers. */
@@ -31,6 +34,8 @@ export interface RunningUp {
   token: string;
   /** A GET of the API, with the token. */
   get(path: string): Promise<unknown>;
+  /** The report of a channel's newest run, once nothing is left to happen in it. */
+  terminalReport(channelId: string, wallMsMax: number): Promise<RunReport>;
   /** SIGTERM, and waits for the end. */
   stop(): Promise<ProcessExit>;
   kill(): Promise<ProcessExit>;
@@ -55,6 +60,7 @@ export async function install(settings: NodeJS.ProcessEnv = {}): Promise<Install
   return {
     home,
     env,
+    main,
     run: async (args, options) => {
       const child = await start(args, options?.wallMsMax ?? 60_000);
       const stdout = Buffer.concat((await child.outputs[0]?.toArray()) ?? []).toString();
@@ -70,16 +76,18 @@ export async function install(settings: NodeJS.ProcessEnv = {}): Promise<Install
       const url = `http://127.0.0.1:${env['TOUCHLINE_HTTP_PORT']}`;
       await untilReady(url, child);
       const token = readFileSync(join(home, 'token'), 'utf8').trim();
+      const get = async (path: string): Promise<unknown> => {
+        const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+        if (!response.ok)
+          throw new Error(`GET ${path} answered ${response.status}: ${await response.text()}`);
+        return await response.json();
+      };
       return {
         pid: child.pid,
         url,
         token,
-        get: async (path) => {
-          const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
-          if (!response.ok)
-            throw new Error(`GET ${path} answered ${response.status}: ${await response.text()}`);
-          return await response.json();
-        },
+        get,
+        terminalReport: async (channelId, wallMsMax) => await untilTerminal(get, channelId, wallMsMax),
         stop: async () => {
           process.kill(child.pid, 'SIGTERM');
           return await child.exit;
@@ -134,6 +142,22 @@ async function untilReady(url: string, child: RunningChild): Promise<void> {
     await systemClock.sleep(100);
   }
   throw new Error('touchline up was not ready within a minute');
+}
+
+async function untilTerminal(
+  get: RunningUp['get'],
+  channelId: string,
+  wallMsMax: number,
+): Promise<RunReport> {
+  const deadline = systemClock.monotonicMs() + wallMsMax;
+  for (;;) {
+    const { runs } = (await get(`/api/v1/runs?channelId=${channelId}`)) as { runs: { id: string }[] };
+    const run = runs[0];
+    const report = run && ((await get(`/api/v1/runs/${run.id}/report`)) as RunReport);
+    if (report?.isTerminal) return report;
+    if (systemClock.monotonicMs() > deadline) throw new Error(`not terminal: ${JSON.stringify(report)}`);
+    await systemClock.sleep(500);
+  }
 }
 
 function readOrEmpty(path: string): string {
