@@ -17,6 +17,8 @@ export interface FfmpegJob {
   signal?: AbortSignal;
   /** The only folder that the sandboxed ffmpeg can read and write; absent = no files at all. */
   workFolder?: string;
+  /** Gives way to every other process: for what nobody waits for. */
+  isBackground?: boolean;
   /** A file that it may read beside that, by absolute path: for input that has to be seekable. */
   inputFile?: string;
 }
@@ -47,12 +49,15 @@ export async function startFfmpeg(job: FfmpegJob): Promise<RunningChild> {
       blame: 'environment',
     });
   }
+  const polite = job.isBackground === true && isOnPath('nice') ? ['nice', '-n', '15'] : [];
   const ffmpeg = ['ffmpeg', '-nostdin', '-hide_banner', '-loglevel', 'error', ...job.args];
-  const command = canSandbox() ? sandboxed(ffmpeg, job) : ffmpeg;
+  const command = [...polite, ...(canSandbox() ? sandboxed(ffmpeg, job) : ffmpeg)];
   return await startChild({
     command: command[0] ?? 'ffmpeg',
     args: command.slice(1),
     wallMsMax: job.wallMsMax,
+    // bubblewrap killed in its first milliseconds leaves a half of itself that waits for the other for ever.
+    ownsGroup: true,
     ...(job.signal ? { signal: job.signal } : {}),
     ...(job.extraOutputs === undefined ? {} : { extraOutputs: job.extraOutputs }),
     ...(job.workFolder === undefined ? {} : { cwd: job.workFolder }),

@@ -29,6 +29,8 @@ export interface ChildOptions {
   env?: NodeJS.ProcessEnv;
   /** Another user to run as; needs root. */
   user?: { uid: number; gid: number };
+  /** It starts others and may be killed before they are bound to it: then all of its process group are killed. */
+  ownsGroup?: boolean;
   /** What the kernel sends it when we die: a server may have to finish its files. KILL by default. */
   deathSignal?: 'KILL' | 'INT';
 }
@@ -63,6 +65,7 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
     cwd: options.cwd,
     env: options.env,
     ...options.user,
+    detached: options.ownsGroup ?? false,
     stdio: [
       'pipe',
       'pipe',
@@ -76,7 +79,7 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
   let killedFor: ProcessExit['killedFor'];
   const kill = (why?: ProcessExit['killedFor']): void => {
     killedFor ??= why;
-    child.kill('SIGKILL');
+    if (options.ownsGroup !== true || !killGroup(child.pid)) child.kill('SIGKILL');
   };
   const { wallMsMax } = options;
   const timer = wallMsMax === 'unlimited' ? undefined : setTimeout(() => kill('wall-limit'), wallMsMax);
@@ -100,6 +103,14 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
     exit,
     kill: () => kill('abort'),
   };
+}
+
+function killGroup(leader: number | undefined): boolean {
+  try {
+    return leader !== undefined && process.kill(-leader, 'SIGKILL');
+  } catch {
+    return false; // It has ended.
+  }
 }
 
 export interface ModuleChild {

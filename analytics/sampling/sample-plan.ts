@@ -31,12 +31,14 @@ export function planSampling(options: {
   const requests = source ? options.requests : [];
   const outputs: string[][] = [];
   for (const [index] of requests.entries()) {
-    outputs.push(['-map', `[pictures${index}]`, '-fps_mode', 'passthrough', '-f', 'rawvideo']);
+    outputs.push(pictureOutput(`[pictures${index}]`));
     outputs.push([
       '-map',
       `[times${index}]`,
       '-fps_mode',
       'passthrough',
+      '-threads',
+      '1',
       '-enc_time_base',
       '1/90000',
       '-f',
@@ -71,6 +73,53 @@ export function planSampling(options: {
     outputCount: outputs.length,
     sizes: source ? requests.map((request) => sizeOf(request, source)) : [],
   };
+}
+
+/**
+ * For an ffmpeg that stays (`standing-ffmpeg.ts`) and is given the keyframes of one segment after the other: every picture
+ * comes out of every output at once.
+ */
+export function planKeyframes(source: SourcePictures, requests: readonly PictureRequest[]): SamplePlan {
+  const names = requests.map((_, index) => `[in${index}]`).join('');
+  const chains = requests.map(
+    (request, index) => `[in${index}]${viewFilter(request, source, index)},format=rgb24[pictures${index}]`,
+  );
+  const graph = [`[0:v:0]split=${requests.length}${names}`, ...chains].join(';');
+  return {
+    args: [
+      ...standingInput('h264'),
+      '-filter_complex_threads',
+      '1',
+      '-filter_complex',
+      graph,
+      ...requests.flatMap((_, index) => [
+        ...pictureOutput(`[pictures${index}]`),
+        '-flush_packets',
+        '1',
+        index === 0 ? 'pipe:1' : `pipe:${index + 2}`,
+      ]),
+    ],
+    outputCount: requests.length,
+    sizes: requests.map((request) => sizeOf(request, source)),
+  };
+}
+
+/** As `planKeyframes`, for sound: mono floats in the rate that it has. */
+export function planStandingSound(sampleRateHz: number): SamplePlan {
+  const output = ['-ac', '1', '-ar', String(sampleRateHz), '-f', 'f32le', '-flush_packets', '1', 'pipe:1'];
+  return { args: [...standingInput('aac'), ...output], outputCount: 1, sizes: [] };
+}
+
+/** It begins with the first packet instead of looking ahead, and ends at the first thing that it cannot decode. */
+function standingInput(format: 'h264' | 'aac'): string[] {
+  const strict = '-threads 1 -xerror -err_detect explode';
+  const atOnce = '-probesize 32 -analyzeduration 0 -fpsprobesize 0';
+  return `${strict} ${atOnce} -f ${format} -protocol_whitelist pipe -i pipe:0`.split(' ');
+}
+
+/** ffmpeg encodes raw pictures in threads of their own unless told otherwise, and holds one back for each. */
+function pictureOutput(name: string): string[] {
+  return ['-map', name, '-fps_mode', 'passthrough', '-threads', '1', '-f', 'rawvideo'];
 }
 
 /** Keyframes cost 5 % of a full decode, leaving out B-frames 36 %; without B-frames there is nothing to leave out. */

@@ -5,8 +5,10 @@ import { msFromTicks, ticksPerSecond, unwrapPts90k } from '../../core/media-time
 import type { SegmentRecord } from '../../core/segment.ts';
 import type { Picture, Sound } from '../detectors/detector.ts';
 import type { PictureRequest } from './picture-request.ts';
-import { planSampling, type SamplePlan } from './sample-plan.ts';
+import { planSampling, type SamplePlan, type SourcePictures } from './sample-plan.ts';
+import { standingPictures, standingSound } from './sample-standing.ts';
 import { corrupt, type CheckedSegment } from './segment-check.ts';
+import type { StandingFfmpegs } from './standing-ffmpeg.ts';
 
 export interface Sampled {
   /** For each request, ascending in time. */
@@ -18,29 +20,54 @@ export interface Sampled {
 const sampleWallMsMax = 60_000;
 const sampleRateHz = 16_000;
 
-/**
- * Decodes once what all detectors together asked for.
- *
- * @throws TouchlineError `segment.corrupt` when less came out than lies in the segment; ffmpeg's own otherwise
- */
-export async function sampleSegment(options: {
+interface Sampling {
   segment: SegmentRecord;
   bytes: Uint8Array;
   checked: CheckedSegment;
   pass: AnalysisPass;
   requests: readonly PictureRequest[];
   wantsSound: boolean;
+  standing: StandingFfmpegs;
   signal: AbortSignal;
-}): Promise<Sampled> {
-  const { segment, checked, pass, requests } = options;
+}
+
+/**
+ * Decodes once what all detectors together asked for: keyframes and sound by ffmpegs that stay, and what those cannot
+ * take by one that is started for this segment.
+ *
+ * @throws TouchlineError `segment.corrupt` when less came out than lies in the segment; ffmpeg's own otherwise
+ */
+export async function sampleSegment(sampling: Sampling): Promise<Sampled> {
+  const { segment, checked, pass, requests } = sampling;
   const source =
     segment.video && checked.pictures.length > 0
       ? { width: segment.video.width, height: segment.video.height, isReordered: checked.isReordered }
       : undefined;
-  const wantsSound = options.wantsSound && checked.sound !== undefined;
-  const plan = planSampling({ pass, source, requests, wantsSound });
-  const outputs = plan.outputCount === 0 ? [] : await decode(plan, options);
+  const wantsPictures = source !== undefined && requests.length > 0;
+  const wantsSound = sampling.wantsSound && checked.sound !== undefined;
+  const isCoarse = pass === 'coarse';
+  const [pictures, sound] = await Promise.all([
+    isCoarse && wantsPictures ? standingPictures(sampling, requests, source) : undefined,
+    isCoarse && wantsSound ? standingSound(sampling) : undefined,
+  ]);
+  const rest = await sampleAlone(
+    {
+      ...sampling,
+      requests: wantsPictures && !pictures ? requests : [],
+      wantsSound: wantsSound && !sound,
+    },
+    source,
+  );
+  return {
+    pictures: pictures ?? (wantsPictures ? rest.pictures : requests.map(() => [])),
+    sound: sound ?? rest.sound,
+  };
+}
 
+async function sampleAlone(sampling: Sampling, source: SourcePictures | undefined): Promise<Sampled> {
+  const { segment, checked, pass, requests, wantsSound } = sampling;
+  const plan = planSampling({ pass, source: requests.length > 0 ? source : undefined, requests, wantsSound });
+  const outputs = plan.outputCount === 0 ? [] : await decode(plan, sampling);
   const pictures = plan.sizes.map((size, index) => {
     const times = readTimes(outputs[2 * index + 1], segment);
     return picturesOf(outputs[2 * index], times, size, segment);
@@ -48,8 +75,7 @@ export async function sampleSegment(options: {
   for (const [index, found] of pictures.entries()) {
     checkPictures(found, requests[index]?.perSecondMax ?? 1, { segment, checked, pass });
   }
-  const sound = wantsSound ? soundOf(outputs.at(-1), { segment, checked }) : undefined;
-  return { pictures: source ? pictures : requests.map(() => []), sound };
+  return { pictures, sound: wantsSound ? soundOf(outputs.at(-1), { segment, checked }) : undefined };
 }
 
 async function decode(

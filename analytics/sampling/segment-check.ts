@@ -9,6 +9,13 @@ export interface CheckedSegment {
   pictures: { at90k: number; bytes: number; isKeyframe: boolean }[];
   isReordered: boolean;
   sound: { start90k: number; end90k: number } | undefined;
+  /** Coded, for those who decode it: keyframes and packets of sound in order. */
+  coded: { keyframes: CodedUnit[]; sound: CodedUnit[] };
+}
+
+interface CodedUnit {
+  at90k: number;
+  data: Uint8Array;
 }
 
 /** A frame lost by the publisher is life, a tenth of the segment missing is a broken object. */
@@ -47,6 +54,12 @@ export function checkSegment(segment: SegmentRecord, bytes: Uint8Array): Checked
       (unit, index) => unit.pts90k < (stream.video[index - 1]?.pts90k ?? -Infinity),
     ),
     sound: soundTimes.length === 0 ? undefined : soundSpan(soundTimes),
+    coded: {
+      keyframes: stream.video
+        .filter((unit) => unit.isKeyframe)
+        .map((unit) => ({ at90k: toRun(unit), data: unit.data })),
+      sound: stream.audio.map((unit) => ({ at90k: toRun(unit), data: unit.data })),
+    },
   };
   const problems = [...pictureProblems(segment, checked), ...soundProblems(segment, checked)];
   if (problems.length > 0) throw corrupt(segment, [...problems, ...stream.problems].join('; '));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 import {
   createCutDetector,
@@ -9,6 +9,8 @@ import {
 import type { CodedPicture, Picture } from '../../../analytics/detectors/detector.ts';
 import { motionAmount, motionDifference } from '../../../analytics/detectors/motion.ts';
 import { sampleSegment } from '../../../analytics/sampling/sample-segment.ts';
+import { createStandingFfmpegs } from '../../../analytics/sampling/standing-ffmpeg.ts';
+import { systemClock } from '../../../core/clock.ts';
 import { checkSegment } from '../../../analytics/sampling/segment-check.ts';
 import { cutFootage, isMissing, makeMedia, sharedPath, type Media } from '../support/make-media.ts';
 
@@ -126,6 +128,9 @@ describe('motion', () => {
 
 const twoScenes = 'color=c=green:SIZE,format=yuv420p,drawbox=c=maroon:t=fill:enable=gte(t\\,2.52)';
 
+const standing = createStandingFfmpegs({ clock: systemClock });
+afterAll(async () => await standing.close());
+
 async function cutsIn(media: Media, pass: 'coarse' | 'fine'): Promise<number[]> {
   const checked = checkSegment(media.segment, media.bytes);
   const signal = new AbortController().signal;
@@ -135,6 +140,7 @@ async function cutsIn(media: Media, pass: 'coarse' | 'fine'): Promise<number[]> 
     pass,
     requests: [overview],
     wantsSound: false,
+    standing,
     signal,
   });
   const { spots } = await createCutDetector().detect(

@@ -1,14 +1,19 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { AnalysisPass } from '../../../core/jobs.ts';
 import { bandRowCount, type PictureRequest } from '../../../analytics/sampling/picture-request.ts';
 import { planSampling } from '../../../analytics/sampling/sample-plan.ts';
 import { sampleSegment, type Sampled } from '../../../analytics/sampling/sample-segment.ts';
 import { checkSegment } from '../../../analytics/sampling/segment-check.ts';
+import { createStandingFfmpegs } from '../../../analytics/sampling/standing-ffmpeg.ts';
+import { systemClock } from '../../../core/clock.ts';
 import { makeMedia, mediaHeight, mediaWidth, type Media } from '../support/make-media.ts';
 
 const small: PictureRequest = { perSecondMax: 12.5, view: { kind: 'stretch', width: 64, height: 36 } };
 const bands: PictureRequest = { perSecondMax: 1, view: { kind: 'bands', share: 0.2 } };
+
+const standing = createStandingFfmpegs({ clock: systemClock });
+afterAll(async () => await standing.close());
 
 let media: Media;
 beforeAll(async () => {
@@ -28,7 +33,7 @@ async function sample(
   const { pass = 'coarse', requests = [small], wantsSound = false } = options;
   const checked = checkSegment(one.segment, one.bytes);
   const signal = new AbortController().signal;
-  return await sampleSegment({ ...one, checked, pass, requests, wantsSound, signal });
+  return await sampleSegment({ ...one, checked, pass, requests, wantsSound, standing, signal });
 }
 
 describe('the coarse pass', () => {

@@ -1,0 +1,109 @@
+import { TouchlineError } from '../../core/errors.ts';
+import { msFromTicks, ticksPerSecond } from '../../core/media-time.ts';
+import type { SegmentRecord } from '../../core/segment.ts';
+import type { Picture, Sound } from '../detectors/detector.ts';
+import { keyframeStream } from './keyframe-stream.ts';
+import type { PictureRequest } from './picture-request.ts';
+import { resampleSound } from './resample-sound.ts';
+import { planKeyframes, planStandingSound, type SourcePictures } from './sample-plan.ts';
+import type { CheckedSegment } from './segment-check.ts';
+import { soundStream } from './sound-stream.ts';
+import type { Exchange, StandingFfmpegs } from './standing-ffmpeg.ts';
+
+interface Task {
+  standing: StandingFfmpegs;
+  segment: SegmentRecord;
+  checked: CheckedSegment;
+  signal: AbortSignal;
+}
+
+/**
+ * The keyframes of a segment, as each request wants them, by an ffmpeg that stays.
+ *
+ * @returns undefined when it has to be decoded alone: then that tells whether it is broken
+ */
+export async function standingPictures(
+  task: Task,
+  requests: readonly PictureRequest[],
+  source: SourcePictures,
+): Promise<Picture[][] | undefined> {
+  const { segment, checked } = task;
+  if (hasOtherKeyframes(checked)) return undefined;
+  const picked = requests.map((request) => pick(checked.coded.keyframes, request.perSecondMax));
+  const wanted = checked.coded.keyframes.filter((keyframe) => picked.some((some) => some.has(keyframe)));
+  const input = keyframeStream(wanted.map((keyframe) => keyframe.data));
+  if (!input) return undefined;
+  const { args, sizes } = planKeyframes(source, requests);
+  const pictureBytes = sizes.map((size) => size.width * size.height * 3);
+  const answers = await ask(task, {
+    args,
+    input,
+    answerBytes: pictureBytes.map((bytes) => bytes * wanted.length),
+    surplusBytes: 0,
+    what: `sampling segment ${segment.id}`,
+  });
+  return answers?.map((answer, output) =>
+    wanted.flatMap((keyframe, index) => {
+      const size = sizes[output];
+      if (!size || picked[output]?.has(keyframe) !== true) return [];
+      const bytes = pictureBytes[output] ?? 0;
+      const rgb = answer.subarray(index * bytes, (index + 1) * bytes);
+      return [{ atMs: msFromTicks(keyframe.at90k), ...size, rgb }];
+    }),
+  );
+}
+
+/** The sound of a segment by an ffmpeg that stays. @returns undefined when it has to be decoded alone */
+export async function standingSound(task: Task): Promise<Sound | undefined> {
+  const { segment, checked } = task;
+  const stream = soundStream(checked.coded.sound);
+  if (!stream) return undefined;
+  const [answer] =
+    (await ask(task, {
+      ...planStandingSound(stream.sampleRateHz),
+      input: stream.bytes,
+      answerBytes: [stream.sampleCount * 4],
+      surplusBytes: stream.silentSampleCount * 4,
+      what: `listening to segment ${segment.id}`,
+    })) ?? [];
+  if (!answer) return undefined;
+  // Copied: floats have to lie on a multiple of four bytes, which a slice of somebody's buffer may not.
+  const samples = new Float32Array(answer.buffer.slice(answer.byteOffset, answer.byteOffset + answer.length));
+  return {
+    startMs: msFromTicks(checked.coded.sound[0]?.at90k ?? segment.start90k),
+    sampleRateHz: 16_000,
+    samples: resampleSound(samples, stream.sampleRateHz, 16_000),
+  };
+}
+
+async function ask(task: Task, exchange: Omit<Exchange, 'signal'>): Promise<Buffer[] | undefined> {
+  try {
+    return await task.standing.ask({ ...exchange, signal: task.signal });
+  } catch (thrown) {
+    if (thrown instanceof TouchlineError && thrown.code === 'ffmpeg.no-answer') return undefined;
+    throw thrown;
+  }
+}
+
+/** 5 ms of tolerance: publishers round times to whole ms. */
+const tolerance90k = 450;
+
+function pick<T extends { at90k: number }>(keyframes: readonly T[], perSecondMax: number): Set<T> {
+  const picked = new Set<T>();
+  let last90k = -Infinity;
+  for (const keyframe of keyframes) {
+    if (keyframe.at90k - last90k < ticksPerSecond / perSecondMax - tolerance90k) continue;
+    picked.add(keyframe);
+    last90k = keyframe.at90k;
+  }
+  return picked;
+}
+
+/** Few encoders place IDR pictures further apart. */
+const idrGap90kMax = 5 * ticksPerSecond;
+
+/** Where they are rare, others to begin with (recovery points of an open GOP) may lie between; ffmpeg knows those. */
+function hasOtherKeyframes({ pictures, coded }: CheckedSegment): boolean {
+  const times = [pictures[0], ...coded.keyframes, pictures.at(-1)].map((one) => one?.at90k ?? 0);
+  return times.some((at90k, index) => at90k - (times[index - 1] ?? at90k) > idrGap90kMax);
+}

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { PictureRequest } from '../../../analytics/sampling/picture-request.ts';
+import { sampleSegment, type Sampled } from '../../../analytics/sampling/sample-segment.ts';
+import { standingPictures, standingSound } from '../../../analytics/sampling/sample-standing.ts';
+import { checkSegment } from '../../../analytics/sampling/segment-check.ts';
+import {
+  createStandingFfmpegs,
+  type Exchange,
+  type StandingFfmpegs,
+} from '../../../analytics/sampling/standing-ffmpeg.ts';
+import { systemClock } from '../../../core/clock.ts';
+import { TouchlineError } from '../../../core/errors.ts';
+import { makeMedia, type Media } from '../support/make-media.ts';
+
+const overview: PictureRequest = { perSecondMax: 12.5, view: { kind: 'stretch', width: 64, height: 36 } };
+const bands: PictureRequest = { perSecondMax: 0.4, view: { kind: 'bands', share: 0.2 } };
+
+const standing = createStandingFfmpegs({ clock: systemClock });
+afterAll(async () => await standing.close());
+
+/** None ever stands: what has to be decoded by an ffmpeg of its own. */
+const alone: StandingFfmpegs = {
+  ask: async () => {
+    throw new TouchlineError({
+      code: 'ffmpeg.no-answer',
+      message: 'it has gone',
+      retryable: true,
+      blame: 'environment',
+    });
+  },
+  close: async () => {},
+};
+
+let medias: Media[];
+beforeAll(async () => {
+  medias = await Promise.all(
+    [
+      { picture: 'testsrc2=SIZE', sound: 'sine=f=440:r=48000', start90k: 900_000 },
+      { picture: 'mandelbrot=SIZE', sound: 'sine=f=880:r=44100', start90k: 1_260_000 },
+    ].map(async (how) => await makeMedia({ ...how, seconds: 4 })),
+  );
+});
+
+async function sample(media: Media, by: StandingFfmpegs): Promise<Sampled> {
+  return await sampleSegment({
+    ...media,
+    checked: checkSegment(media.segment, media.bytes),
+    pass: 'coarse',
+    requests: [overview, bands],
+    wantsSound: true,
+    standing: by,
+    signal: new AbortController().signal,
+  });
+}
+
+describe('ffmpegs that stay', () => {
+  it('give, segment after segment, what an ffmpeg for each segment gives', async () => {
+    for (const media of [...medias, ...medias]) {
+      const [found, expected] = await Promise.all([sample(media, standing), sample(media, alone)]);
+      expect(found.pictures).toEqual(expected.pictures);
+      expect(found.pictures.map((some) => some.length)).toEqual([2, 1]);
+      expect(found.sound?.startMs).toBe(expected.sound?.startMs);
+      const [heard, wanted] = [found.sound?.samples ?? [], expected.sound?.samples ?? []];
+      expect(Math.abs(heard.length - wanted.length)).toBeLessThan(32);
+      // Two resamplers with other filters: alike to the third digit on a tone, away from the ends.
+      for (let at = 1600; at < 60_000; at += 997) expect(heard[at]).toBeCloseTo(wanted[at] ?? NaN, 2);
+    }
+  });
+
+  it('are asked for the pictures that are wanted alone', async () => {
+    const asked: Exchange[] = [];
+    const by: StandingFfmpegs = {
+      ...alone,
+      ask: async (exchange) => {
+        asked.push(exchange);
+        return await standing.ask(exchange);
+      },
+    };
+    const [media] = medias as [Media];
+    const checked = checkSegment(media.segment, media.bytes);
+    const task = { ...media, checked, standing: by, signal: new AbortController().signal };
+    const source = { width: 320, height: 180, isReordered: true };
+    const [found] = (await standingPictures(task, [bands], source)) ?? [];
+    expect(found?.map((picture) => picture.atMs)).toEqual([10_000]);
+    expect(asked[0]?.answerBytes).toEqual([320 * 72 * 3]);
+  });
+
+  it('leave to others: pictures whose keyframes are rare, sound with a hole', async () => {
+    const [media] = medias as [Media];
+    const checked = checkSegment(media.segment, media.bytes);
+    const task = { ...media, checked, standing, signal: new AbortController().signal };
+    const [first, second] = checked.coded.keyframes;
+    const last = checked.pictures.at(-1);
+    if (!first || !second || !last) throw new Error('two keyframes were made');
+    const source = { width: 320, height: 180, isReordered: true };
+    const at = async (lastAt90k: number): Promise<unknown> =>
+      await standingPictures(
+        { ...task, checked: { ...checked, pictures: [...checked.pictures, { ...last, at90k: lastAt90k }] } },
+        [overview],
+        source,
+      );
+    expect(await at(second.at90k + 450_000)).toHaveLength(1);
+    expect(await at(second.at90k + 450_001)).toBeUndefined();
+
+    const late = checked.coded.sound.map((unit, index) =>
+      index < 3 ? unit : { ...unit, at90k: unit.at90k + 20_000 },
+    );
+    expect(
+      await standingSound({
+        ...task,
+        checked: { ...checked, coded: { ...checked.coded, sound: late } },
+      }),
+    ).toBeUndefined();
+  });
+});
