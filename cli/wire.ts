@@ -90,7 +90,13 @@ async function runParts(
   try {
     const catalogue = await openCatalogue({ databaseUrl, applicationName: 'touchline-desk', log });
     closing.unshift(async () => await catalogue.close());
-    const queue = await openQueue({ url: databaseUrl, clock, log: log.child({ part: 'queue' }) });
+    const queue = await openQueue({
+      setting: config.queue,
+      databaseUrl: config.databaseUrl,
+      clock,
+      random,
+      log: log.child({ part: 'queue' }),
+    });
     closing.unshift(async () => await queue.close());
     const store = await openStore(config, log);
     const ingestFolder = join(config.home, 'ingest');
@@ -200,22 +206,12 @@ function reachableHost(host: string): string {
   return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
 }
 
-/** Takes jobs until `signal` aborts. */
+/** Takes jobs until `signal` aborts. It opens no database unless the queue lies in one. */
 export async function runWorkerProcess(config: Config, log: Log, signal: AbortSignal): Promise<void> {
-  const database = await openDatabase(config, log);
-  if (database.isOurs) {
-    // A queue that nobody else is on, and that would end with us, is of no use to anybody.
-    await database.stop();
-    throw new TouchlineError({
-      code: 'server.unavailable',
-      message: `no server runs in ${config.home}: start \`touchline serve\` first, or set DATABASE_URL to the database of the one that runs elsewhere`,
-      retryable: true,
-      blame: 'environment',
-    });
-  }
+  const databaseUrl = config.queue.engine === 'postgres' ? await runningDatabase(config, log) : undefined;
   const workerId = newId('wrk', random);
   const workerLog = log.child({ part: 'worker', workerId, instanceId: config.instanceId });
-  const queue = await openQueue({ url: database.url.reveal(), clock, log: workerLog });
+  const queue = await openQueue({ setting: config.queue, databaseUrl, clock, random, log: workerLog });
   const analyst = openAnalyst(config, workerLog);
   try {
     await analyst.ready();
@@ -237,6 +233,19 @@ export async function runWorkerProcess(config: Config, log: Log, signal: AbortSi
     await analyst.close();
     await queue.close();
   }
+}
+
+async function runningDatabase(config: Config, log: Log): Promise<Secret> {
+  const database = await openDatabase(config, log);
+  if (!database.isOurs) return database.url;
+  // A queue that nobody else is on, and that would end with us, is of no use to anybody.
+  await database.stop();
+  throw new TouchlineError({
+    code: 'server.unavailable',
+    message: `no server runs in ${config.home}: start \`touchline serve\` first, or set DATABASE_URL to the database of the one that runs elsewhere`,
+    retryable: true,
+    blame: 'environment',
+  });
 }
 
 export function openAnalyst(

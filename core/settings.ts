@@ -18,6 +18,8 @@ export interface Setting<T = unknown> {
   schema: z.ZodType<T, string | undefined>;
   /** Never shown: not in a problem, not by `touchline config show`. */
   isSecret?: boolean;
+  /** How `touchline config show` writes the value, where it is no text or only part of it is secret. */
+  shownAs?(value: T): string;
   /** What stands between the parts when the file gives a list. Default a comma. */
   separator?: string;
   /** A path is relative to the file in which it stands, and to the working folder in the environment. */
@@ -90,6 +92,7 @@ export function readSettings<G extends Record<string, Setting>>(
 }
 
 function shown(setting: Setting, text: string | undefined, value: unknown): string | null {
+  if (setting.shownAs && value !== undefined) return setting.shownAs(value);
   const plain =
     text ?? (value === undefined ? null : typeof value === 'string' ? value : JSON.stringify(value));
   if (plain === null || !setting.isSecret) return plain;

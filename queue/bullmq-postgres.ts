@@ -50,11 +50,14 @@ export async function connectPostgres(options: {
     if (!pool.ending) options.trouble.report(error);
   });
   pool.on('connect', (client) => client.on('error', () => {}));
+  const connection = pool as unknown as PgPool; // Its own narrower picture of a pool.
   return {
     name: 'bullmq-postgres',
     // The pool brings `pg` along, so BullMQ need not `require` it (its ES modules could not).
     classes: withBackend(createPostgresBackend),
-    connection: pool as unknown as PgPool, // Its own narrower picture of a pool.
+    connection,
+    workerConnection: connection,
+    idPrefix: '',
     serverTimeMs: async () => {
       const { rows } = await pool.query<{ ms: number }>(
         'select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms',

@@ -30,6 +30,10 @@ export interface BullmqEngine<B extends IQueueBackend, C> {
   name: QueueCapabilities['engine'];
   classes: BackendClasses<B, C>;
   connection: C;
+  /** For those who take jobs; they may wait in it for long. */
+  workerConnection: C;
+  /** Stands before each job's id in the engine. */
+  idPrefix: string;
   serverTimeMs(): Promise<number>;
   /** True: a machine whose clock is wrong would take jobs from healthy workers, or never give them back. */
   locksUseOurClock: boolean;
@@ -92,6 +96,8 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
     this.capabilities = {
       engine: engine.name,
       ordersByDeadline: true,
+      dedupesWaiting: true,
+      countsReleases: false,
       // The lock runs out, then the next stall check sweeps; several workers' checks can make one wait for two
       // intervals. The rest is for taking it up on a busy machine.
       recoveryMsMax: leaseMs + 2 * stallCheckMs(leaseMs) + 2_000,
@@ -102,7 +108,9 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   async put(jobs: readonly Job[]): Promise<void> {
     this.#assertOpen();
     for (const kind of kinds) {
-      const entries = jobs.filter((job) => job.kind === kind).map(toEntry);
+      const entries = jobs
+        .filter((job) => job.kind === kind)
+        .map((job) => toEntry(job, this.#engine.idPrefix));
       for (let start = 0; start < entries.length; start += putCountMax) {
         const slice = entries.slice(start, start + putCountMax);
         await this.#queues[kind].backend.addJobs(slice).catch((error: unknown) => {
@@ -120,7 +128,9 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
       queueName(kind),
       async (job, token) => await this.#run({ kind, job, token: token ?? '', leases, options }),
       {
-        connection: this.#engine.connection,
+        connection: this.#engine.workerConnection,
+        // What another worker gives back wakes nobody on Redis: found within this. A small query a second costs nothing.
+        drainDelay: 1,
         concurrency: options.slots,
         lockDuration: leaseMs,
         stalledInterval: stallCheckMs(leaseMs),
@@ -246,7 +256,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
       for (const held of page) {
         if (options.signal.aborted) return;
         try {
-          await options.handle(toDead(held));
+          await options.handle(toDead(held, this.#engine.idPrefix));
           await held.remove();
         } catch (error) {
           kept += 1;
@@ -331,12 +341,13 @@ function priorityOf(deadlineAtMs: number): number {
   return Math.min(Math.max(ticks, 1), 2 ** 31 - 1);
 }
 
-function toEntry(job: Job): { job: JobJson; jobId: string } {
+function toEntry(job: Job, idPrefix: string): { job: JobJson; jobId: string } {
   const priority = priorityOf(job.deadlineAtMs);
+  const id = `${idPrefix}${job.id}`;
   return {
-    jobId: job.id,
+    jobId: id,
     job: {
-      id: job.id,
+      id,
       name: job.kind,
       data: JSON.stringify(job, storable),
       opts: {
@@ -365,11 +376,11 @@ function storable(_key: string, value: unknown): unknown {
   return Buffer.from(value.replaceAll('\0', '\ufffd')).toString();
 }
 
-function toDead(held: BullJob): DeadJob {
+function toDead(held: BullJob, idPrefix: string): DeadJob {
   const parsed = jobSchema.safeParse(held.data);
   const hasStalledOut = held.failedReason?.startsWith('job stalled more') ?? false;
   return {
-    jobId: held.id ?? '',
+    jobId: (held.id ?? '').replace(idPrefix, ''),
     job: parsed.success ? parsed.data : undefined,
     reason: hasStalledOut ? stalledReason : (held.failedReason ?? 'unknown'),
     attempts: Math.min(held.attemptsMade + held.stalledCounter, attemptsMax),

@@ -1,42 +1,57 @@
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { Random } from '../core/random.ts';
+import type { Secret } from '../core/secret.ts';
 import { BullmqQueue } from './bullmq-queue.ts';
 import { connectPostgres } from './bullmq-postgres.ts';
+import { connectRedis } from './bullmq-redis.ts';
+import type { QueueSetting } from './queue-settings.ts';
 import type { Queue } from './queue.ts';
 import { TroubleLog } from './trouble-log.ts';
 
 /**
- * Opens the queue that `url` names, and says at once when it cannot be used. `postgres://...` is BullMQ on that
- * database, in a schema of its own beside the catalogue.
+ * Opens the queue that the setting names, and says at once when it cannot be used. `postgres` is BullMQ on `databaseUrl`,
+ * in a schema of its own beside the catalogue.
  *
- * @throws TouchlineError `queue.unavailable`, `queue.newer-schema`, `queue.clock-skew`, `queue.unsupported`
+ * @throws TouchlineError `queue.unavailable`, `queue.newer-schema`, `queue.clock-skew`, `queue.evicts`, `queue.missing`
  */
 export async function openQueue(options: {
-  url: string;
+  setting: QueueSetting;
+  databaseUrl: Secret | undefined;
   clock: Clock;
+  random: Random;
   log: Log;
-  /** How long a worker may be silent before its job goes to another; renewed at half. 10 s unless told otherwise. */
+  /** How long a worker may be silent before its job goes to another. Default 10 s, on SQS 20 s. */
   leaseMs?: number;
 }): Promise<Queue> {
-  const { clock, log } = options;
+  const { setting, clock, log, random } = options;
+  const trouble = new TroubleLog({ log, clock });
   const leaseMs = options.leaseMs ?? leaseMsDefault;
-  const scheme = options.url.slice(0, options.url.indexOf(':'));
-  switch (scheme) {
-    case 'postgres':
-    case 'postgresql': {
-      const engine = await connectPostgres({ url: options.url, trouble: new TroubleLog({ log, clock }) });
+  switch (setting.engine) {
+    case 'postgres': {
+      if (!options.databaseUrl) throw noDatabase();
+      const engine = await connectPostgres({ url: options.databaseUrl.reveal(), trouble });
       return await BullmqQueue.open({ engine, clock, log, leaseMs });
     }
-    default:
-      throw new TouchlineError({
-        code: 'queue.unsupported',
-        message: `a queue address begins with postgres:// (got ${JSON.stringify(scheme)}). Set TOUCHLINE_QUEUE.`,
-        retryable: false,
-        blame: 'caller',
-      });
+    case 'redis': {
+      const engine = await connectRedis({ url: setting.url, log, random, trouble });
+      return await BullmqQueue.open({ engine, clock, log, leaseMs });
+    }
+    case 'sqs':
+      throw noDatabase();
   }
 }
 
 /** BullMQ's own 30 s make a killed worker's segment a minute late; a pause of the process by 10 s is rare. */
 const leaseMsDefault = 10_000;
+
+function noDatabase(): TouchlineError {
+  return new TouchlineError({
+    code: 'queue.unavailable',
+    message:
+      'the queue lies in the database of the catalogue, and there is none: set DATABASE_URL or TOUCHLINE_QUEUE.',
+    retryable: false,
+    blame: 'caller',
+  });
+}

@@ -7,7 +7,12 @@ import type { Job, JobKind } from '../core/jobs.ts';
 export interface Queue {
   readonly capabilities: QueueCapabilities;
 
-  /** Durable when it resolves. A job whose id is waiting, running, or dead and not yet handed out, is left as it is. */
+  /**
+   * Durable when it resolves. A job whose id is waiting, running, or dead and not yet handed out, is left as it is where the
+   * engine can tell (`dedupesWaiting`); else it is handed out once more.
+   *
+   * @throws TouchlineError `queue.unavailable`, `queue.too-large`
+   */
   put(jobs: readonly Job[]): Promise<void>;
 
   /**
@@ -47,7 +52,7 @@ export interface Lease<J extends Job = Job> {
 export type Outcome =
   | { kind: 'done' }
   | { kind: 'retry'; delayMs: number; reason: string }
-  /** Gives the job back unpenalised and at once: a drain. */
+  /** Gives the job back at once, and unpenalised where the engine can (`countsReleases`): a drain. */
   | { kind: 'release' }
   | { kind: 'dead'; reason: string };
 
@@ -62,10 +67,18 @@ export interface DeadJob {
 /** Differences between engines are data, not surprises. */
 export interface QueueCapabilities {
   engine: 'bullmq-postgres' | 'bullmq-redis' | 'sqs' | 'memory';
-  /** Earliest deadline first across everything that waits; false = roughly first in, first out. */
+  /**
+   * Earliest deadline first across everything that waits (on Redis what was recovered from a dead worker comes before all
+   * else). False = roughly first in, first out within two bands: what is due at once, and what may wait a little.
+   */
   ordersByDeadline: boolean;
+  /** True: a job that is put while one with its id waits or runs, is not queued again. */
+  dedupesWaiting: boolean;
+  /** True: a job that is given back counts as tried, so one that was given back `attemptsMax` times in a row is dead. */
+  countsReleases: boolean;
   /** How long until the job of a killed worker is handed out again, at the most. */
   recoveryMsMax: number;
+  /** A retry that asks for more comes back after this. */
   delayMsMax: number;
 }
 

@@ -22,7 +22,7 @@ describe('readConfig', () => {
       httpPort: 8080,
       rtmpHost: '127.0.0.1',
       rtmpPort: 1935,
-      queueEngine: 'postgres',
+      queue: { engine: 'postgres' },
       databaseUrl: undefined,
       logLevel: 'info',
       segmentMs: 4000,

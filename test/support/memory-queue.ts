@@ -143,6 +143,8 @@ export class MemoryQueue implements Queue {
     this.capabilities = {
       engine: 'memory',
       ordersByDeadline: true,
+      dedupesWaiting: true,
+      countsReleases: false,
       // The lease runs out, and then a busy machine has to notice.
       recoveryMsMax: broker.leaseMs + 1_000,
       delayMsMax: 86_400_000,

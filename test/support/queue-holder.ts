@@ -1,10 +1,8 @@
-import { systemClock } from '../../core/clock.ts';
-import { silentLog } from '../../core/log.ts';
-import { openQueue } from '../../queue/open-queue.ts';
+import { openTestQueue } from './queue-open.ts';
 
 /** A process that takes result jobs, says which, and holds on to them until it is killed. */
-const [url = '', leaseMs = '', slots = ''] = process.argv.slice(2);
-const queue = await openQueue({ url, clock: systemClock, log: silentLog, leaseMs: Number(leaseMs) });
+const [at = '', leaseMs = '', slots = ''] = process.argv.slice(2);
+const queue = await openTestQueue({ at, leaseMs: Number(leaseMs) });
 process.on('disconnect', () => process.exit());
 await queue.consume('result', {
   slots: Number(slots),

@@ -8,44 +8,35 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
-import { startModule } from '../../core/process.ts';
 import { systemRandom } from '../../core/random.ts';
-import { openQueue } from '../../queue/open-queue.ts';
 import type { DeadJob, Queue } from '../../queue/queue.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../store/embedded-postgres.ts';
 import { usePostgres } from '../support/postgres.ts';
+import { openTestQueue } from '../support/queue-open.ts';
+import { takeAndDie } from '../support/queue-die.ts';
 import { Collected, makeJob, queueContract } from './queue-contract.ts';
 
 const postgres = usePostgres();
 /** A fifth of the real one, so that a death is noticed while a test waits. */
 const leaseMs = 2_000;
 const open = async (url: string, clock: Clock = systemClock): Promise<Queue> =>
-  await openQueue({ url, clock, log: silentLog, leaseMs });
+  await openTestQueue({ at: url, clock, leaseMs });
 
 async function makeTables(url: string): Promise<void> {
   await (await open(url)).close();
 }
 
-queueContract('bullmq on postgres', async () => {
-  const url = await postgres.preparedDatabase(makeTables);
-  return {
-    connect: async () => await open(url),
-    takeAndDie: async (count) => {
-      const child = await startModule({
-        url: new URL('../support/queue-holder.ts', import.meta.url),
-        // A lease that runs out while the next process starts.
-        args: [url, String(leaseMs / 2), String(count)],
-      });
-      const taken = new Collected<{ id: string; attempt: number }>();
-      child.onMessage((message) => taken.add(message as { id: string; attempt: number }));
-      const all = await taken.reach(count);
-      child.kill();
-      await child.exit;
-      return all;
-    },
-    done: async () => {},
-  };
-});
+queueContract(
+  { engine: 'bullmq-postgres', ordersByDeadline: true, dedupesWaiting: true, countsReleases: false },
+  async () => {
+    const at = await postgres.preparedDatabase(makeTables);
+    return {
+      connect: async () => await open(at),
+      takeAndDie: async (count) => await takeAndDie({ at, leaseMs, count }),
+      done: async () => {},
+    };
+  },
+);
 
 describe('BullMQ on PostgreSQL', () => {
   let url: string;
@@ -254,7 +245,6 @@ describe('BullMQ on PostgreSQL', () => {
     });
     await query(url, 'update bullmq.migration set min_client_version = 99');
     await expect(open(url)).rejects.toMatchObject({ code: 'queue.newer-schema', retryable: false });
-    await expect(open('ftp://x')).rejects.toMatchObject({ code: 'queue.unsupported' });
   });
 });
 
