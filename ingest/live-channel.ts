@@ -56,6 +56,11 @@ export class LiveChannel {
     return this.#isStopping;
   }
 
+  /** Something waits for room, or lies on the disk: `tick` has work. */
+  get isHoldingBack(): boolean {
+    return this.#mode === 'paused' || this.#mode === 'dropping' || this.#run?.outlet?.hasSpilled === true;
+  }
+
   /** A new publisher; the one before it has had its end already. */
   attach(session: RtmpSession): SessionListener {
     this.#resumeTimer.abort();
@@ -88,7 +93,7 @@ export class LiveChannel {
     await Promise.all(this.#closing);
   }
 
-  /** Called four times a second: looks after what waits for room. */
+  /** Called once a second, and four times while it is holding back: looks after what waits for room. */
   async tick(): Promise<void> {
     const run = this.#run;
     if (!run || this.#isSpilling) return;

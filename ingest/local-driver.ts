@@ -124,12 +124,15 @@ export class LocalDriver implements ChannelDriver {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    for (let round = 1; !signal.aborted; round += 1) {
-      for (const channel of this.#channels.values()) {
-        await channel.tick();
-        if (round % ticksPerHealth === 0) this.#options.events.onHealth(channel.health());
+    const { clock, events } = this.#options;
+    for (let healthAtMs = clock.monotonicMs() + healthMs; !signal.aborted;) {
+      for (const channel of this.#channels.values()) await channel.tick();
+      if (clock.monotonicMs() >= healthAtMs) {
+        healthAtMs = clock.monotonicMs() + healthMs;
+        for (const channel of this.#channels.values()) events.onHealth(channel.health());
       }
-      await this.#options.clock.sleep(tickMs, signal).catch(() => {});
+      const isHoldingBack = [...this.#channels.values()].some((channel) => channel.isHoldingBack);
+      await clock.sleep(isHoldingBack ? tickMs : healthMs, signal).catch(() => {});
     }
   }
 
@@ -147,6 +150,7 @@ export class LocalDriver implements ChannelDriver {
 
 /** Short enough that a publisher is not held back longer than the store is slow. */
 const tickMs = 250;
-const ticksPerHealth = 4;
+/** Where nobody is held back there is nothing else to look after. */
+const healthMs = 1000;
 
 function doNothing(): void {}

@@ -70,12 +70,15 @@ const defaultLimits: RtmpLimits = {
   stalledMs: 2000,
   silentMsMax: 10_000,
   mediaGapMsMax: 60_000,
+  restsAfterMs: 5000,
   connectionCountMax: 1024,
   pendingPerAddressMax: 64,
 };
 
-/** How often limits are looked at: a tenth of the shortest that a person would notice. */
+/** How often limits are looked at and resting publishers read: a tenth of the shortest that a person would notice. */
 const tickMs = 100;
+/** Without a connection there is only the log to look after. */
+const idleTickMs = 1000;
 
 class TcpRtmpServer implements RtmpServer {
   readonly #options: RtmpServerOptions;
@@ -87,6 +90,8 @@ class TcpRtmpServer implements RtmpServer {
   readonly #sessions = new Map<string, RtmpConnection>();
   readonly #refusals: RefusalLog;
   #listening: Promise<Server> | undefined;
+  /** Cuts the wait for the next tick short. */
+  #wakeUp = new AbortController();
 
   constructor(options: RtmpServerOptions) {
     this.#options = options;
@@ -102,8 +107,12 @@ class TcpRtmpServer implements RtmpServer {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const server = await this.#bind();
+    signal.addEventListener('abort', () => this.#wakeUp.abort(), { once: true });
     while (!signal.aborted) {
-      await clock.sleep(tickMs, signal).catch(() => {});
+      // Nothing is asked of a server without connections, and each wake-up costs more than it does.
+      this.#wakeUp = new AbortController();
+      const ms = this.#connections.size > 0 ? tickMs : idleTickMs;
+      await clock.sleep(ms, this.#wakeUp.signal).catch(() => {});
       const nowMs = clock.monotonicMs();
       for (const connection of this.#connections) connection.check(nowMs);
       this.#refusals.tick(nowMs);
@@ -120,7 +129,8 @@ class TcpRtmpServer implements RtmpServer {
 
   async #openPort(): Promise<Server> {
     const { host, port, log } = this.#options;
-    const server = createServer((socket) => this.#onSocket(socket));
+    // No reading ahead: a socket that is paused is left to the kernel, which is where back-pressure begins.
+    const server = createServer({ highWaterMark: 0 }, (socket) => this.#onSocket(socket));
     server.maxConnections = this.#limits.connectionCountMax;
     server.on('drop', () => this.#refusals.note('too many connections', {}));
     await new Promise<void>((resolve, reject) => {
@@ -147,6 +157,7 @@ class TcpRtmpServer implements RtmpServer {
       random: random.bytes(handshakeBytes - 8),
     });
     this.#connections.add(connection);
+    if (this.#connections.size === 1) this.#wakeUp.abort();
     socket.once('close', () => this.#connections.delete(connection));
     if (this.#pendingCount(connection.remoteAddress) > this.#limits.pendingPerAddressMax) {
       this.#refusals.note('too many connections of one address', { address: connection.remoteAddress });

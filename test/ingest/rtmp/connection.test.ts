@@ -26,6 +26,7 @@ describe('RtmpConnection', () => {
           stalledMs: 2000,
           silentMsMax: 10_000,
           mediaGapMsMax: 60_000,
+          restsAfterMs: 5000,
         },
         authenticate: async () => ({ kind: 'opens', channelId: 'ch_1' }),
         claim: () => ({ sessionId: 'ses_1' }),

@@ -128,7 +128,7 @@ describe('a publisher with the right key', () => {
 
   it('has its round trip measured', async () => {
     const clock = new HandClock();
-    const server = await start({ clock });
+    const server = await start({ clock, limits: { restsAfterMs: Infinity } });
     const { publisher } = await RtmpPublisher.publish(server.port, 'right');
     const stopKeeping = keepSending(publisher, clock, 5000);
     const ping = await publisher.next(messageType.userControl);
@@ -404,9 +404,27 @@ describe('a publisher that falls silent', () => {
     expect(seen?.end?.why).toBe('silent');
   });
 
-  it('because we paused it is neither stalled nor gone', async () => {
+  it('is read ten times a second once it has settled, and loses nothing', async () => {
     const clock = new HandClock();
     const server = await start({ clock });
+    const { publisher } = await RtmpPublisher.publish(server.port, 'right');
+    const [seen] = server.sessions;
+    await keepSending(publisher, clock, 6000);
+    const settledCount = seen?.packets.length ?? 0;
+    sendMedia(publisher, 20);
+    // The kernel has it all; the clock stands still, and so does the reading.
+    await new Promise((resolve) => publisher.socket.write('', resolve));
+    expect(seen?.packets.length).toBe(settledCount);
+    for (let tick = 0; tick < 100 && seen?.packets.length !== settledCount + 42; tick += 1) {
+      await advance(clock, 100);
+    }
+    expect(seen?.packets.length).toBe(settledCount + 42);
+    expect(seen?.end).toBeUndefined();
+  });
+
+  it('because we paused it is neither stalled nor gone', async () => {
+    const clock = new HandClock();
+    const server = await start({ clock, limits: { restsAfterMs: Infinity } });
     const { publisher } = await RtmpPublisher.publish(server.port, 'right');
     const [seen] = server.sessions;
     seen?.session.pause();
