@@ -110,10 +110,10 @@ async function runParts(
       log,
       home: config.home,
       journalFolder: join(ingestFolder, 'journal'),
-      createDriver: (host, events) => {
-        if (!parts.isOpen) return filesOnly;
+      createDrivers: (host, events) => {
+        if (!parts.isOpen) return { local: filesOnly };
         driver.local = localDriver(config, ingestFolder, { host, events }, log);
-        return driver.local;
+        return { local: driver.local };
       },
     });
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.

@@ -19,7 +19,8 @@ interface ChannelDeskOptions {
   log: Log;
   events: EventLog;
   keys: Keys;
-  driver: ChannelDriver;
+  /** By the name that a channel is made with. */
+  drivers: ReadonlyMap<string, ChannelDriver>;
   ingestFile: IngestFile;
   /** Refuses a sport that has no rules. */
   checkSport: (sport: string) => void;
@@ -36,6 +37,8 @@ export type IngestFile = (file: {
 /** Long enough for a phone that changes from Wi-Fi to mobile; the same run goes on. */
 const resumeWindowMs = 30_000;
 const segmentMsDefault = 4000;
+/** Captures what nobody asked another driver for. */
+const localDriver = 'local';
 /** What people call a pitch. Nothing that cannot be seen, and nothing that reads as an id: both find a channel. */
 const namePattern = /^(?!ch_)(?! )[^\p{C}\p{Zl}\p{Zp}]{1,63}(?<! )$/u;
 
@@ -76,8 +79,13 @@ export class ChannelDesk {
     return await this.#view(row);
   }
 
+  /** Of whichever driver knows the channel: ids are never used twice. */
   health(channelId: string): ChannelHealth | undefined {
-    return this.#options.driver.health(channelId);
+    for (const driver of this.#options.drivers.values()) {
+      const health = driver.health(channelId);
+      if (health) return health;
+    }
+    return undefined;
   }
 
   async issueKey(channelId: string): Promise<IssuedKey> {
@@ -121,8 +129,10 @@ export class ChannelDesk {
       if (channel.state === 'idle') return;
       await this.#move(channelId, 'stopping');
       try {
-        await this.#options.driver.stop(channelId);
-        await this.#move(channelId, 'idle');
+        const driver = this.#driverOf(channel.driver);
+        await driver.stop(channelId);
+        // Where it takes minutes, the driver's word moves it on.
+        if (driver.health(channelId)?.state !== 'stopping') await this.#move(channelId, 'idle');
       } catch (thrown) {
         await this.#move(channelId, 'failed', asTouchlineError(thrown).message);
         throw thrown;
@@ -132,8 +142,9 @@ export class ChannelDesk {
   }
 
   async delete(channelId: string): Promise<void> {
-    await this.stop(channelId);
+    const { driver } = await this.stop(channelId);
     await this.#exclusive(channelId, async () => {
+      await this.#driverOf(driver).remove?.(channelId);
       await this.#move(channelId, 'deleted');
     });
   }
@@ -165,8 +176,11 @@ export class ChannelDesk {
       const state = row.is_wanted ? 'starting' : 'idle';
       await db.updateTable('channels').set({ state, state_reason: null }).where('id', '=', row.id).execute();
       if (!row.is_wanted) continue;
-      await this.#exclusive(row.id, async () => await this.#open(await this.#view({ ...row, state }))).catch(
-        (error: unknown) => log.error('a channel could not be opened again', { channelId: row.id, error }),
+      await this.#exclusive(
+        row.id,
+        async () => await this.#open(await this.#view({ ...row, state }), true),
+      ).catch((error: unknown) =>
+        log.error('a channel could not be opened again', { channelId: row.id, error }),
       );
     }
   }
@@ -186,9 +200,13 @@ export class ChannelDesk {
         .where('id', '=', channelId)
         .executeTakeFirst();
       // Starting, stopping and failing are ours to say; the driver tells what it sees in between.
-      const isSeen = ['waiting', 'live', 'degraded'].includes(state);
+      const isSeen =
+        ['waiting', 'live', 'degraded', 'failed'].includes(state) ||
+        // A driver that takes minutes to stop says when it has.
+        (state === 'idle' && row?.state === 'stopping');
       if (row && isSeen && row.state !== state && mayMove(row.state as ChannelState, state)) {
-        await this.#move(channelId, state, state === 'degraded' ? health.advice[0] : undefined);
+        const needsReason = state === 'degraded' || state === 'failed';
+        await this.#move(channelId, state, needsReason ? health.advice[0] : undefined);
       }
       const { bitrateBps, framesPerSecond } = health;
       const data = { state, advice: health.advice, bitrateBps, framesPerSecond };
@@ -199,11 +217,12 @@ export class ChannelDesk {
     );
   }
 
-  async #open(channel: ChannelView): Promise<void> {
-    const { driver } = this.#options;
+  async #open(channel: ChannelView, isResumed = false): Promise<void> {
     try {
-      await driver.start({ channelId: channel.id, segmentMs: channel.segmentMs, resumeWindowMs });
-      await this.#move(channel.id, 'waiting');
+      const driver = this.#driverOf(channel.driver);
+      const { id: channelId, segmentMs, input } = channel;
+      await driver.start({ channelId, segmentMs, resumeWindowMs, input: input ?? undefined, isResumed });
+      if (driver.health(channelId)?.state !== 'starting') await this.#move(channelId, 'waiting');
     } catch (thrown) {
       await this.#move(channel.id, 'failed', asTouchlineError(thrown).message);
       throw thrown;
@@ -224,6 +243,14 @@ export class ChannelDesk {
     }
     const sport = wish.sport ?? 'generic';
     checkSport(sport);
+    const driver = this.#driverOf(wish.driver ?? localDriver);
+    if (driver.checkInput) driver.checkInput(wish.input);
+    else if (wish.input !== undefined) {
+      throw callerError(
+        'channel.invalid',
+        `a channel of the driver ${wish.driver ?? localDriver} takes no input`,
+      );
+    }
     const id = newId('ch', random);
     const done = await db
       .insertInto('channels')
@@ -237,6 +264,8 @@ export class ChannelDesk {
         is_wanted: isWanted,
         run_id: null,
         created_at_ms: clock.nowMs(),
+        driver: wish.driver ?? localDriver,
+        input: wish.input === undefined ? null : JSON.stringify(wish.input),
       })
       .onConflict((conflict) => conflict.doNothing())
       .executeTakeFirst();
@@ -266,7 +295,18 @@ export class ChannelDesk {
       createdAtMs: row.created_at_ms,
       runId: row.run_id,
       keys: await this.#options.keys.list(row.id),
+      driver: row.driver,
+      input: row.input,
+      endpoints: this.#options.drivers.get(row.driver)?.endpoints?.(row.id) ?? [],
     };
+  }
+
+  #driverOf(name: string): ChannelDriver {
+    const { drivers } = this.#options;
+    const driver = drivers.get(name);
+    if (driver) return driver;
+    const names = [...drivers.keys()].join(', ');
+    throw callerError('channel.invalid', `this server has no driver "${name}": it has ${names}`);
   }
 
   async #want(channelId: string, isWanted: boolean): Promise<void> {

@@ -9,7 +9,7 @@ import type { ChannelState } from '../ingest/channel.ts';
  * - `waiting`: a publisher may come; none is there
  * - `live`: media comes in
  * - `degraded`: media comes in, and something about it needs a person (`stateReason` says what)
- * - `stopping`: the driver ends the run; what it holds is still announced
+ * - `stopping`: the driver ends the run; what it holds is still announced, also when the channel is deleted meanwhile
  * - `failed`: the driver could not start or stop it (`stateReason`); starting it again is allowed
  * - `deleted`: gone from every list; its runs and clips stay
  */
@@ -20,7 +20,7 @@ const leadsTo: Record<ChannelState, readonly ChannelState[]> = {
   waiting: ['live', 'degraded', 'stopping', 'failed'],
   live: ['waiting', 'degraded', 'stopping', 'failed'],
   degraded: ['waiting', 'live', 'stopping', 'failed'],
-  stopping: ['idle', 'failed'],
+  stopping: ['idle', 'failed', 'deleted'],
   failed: ['starting', 'stopping', 'deleted'],
   deleted: [],
 };

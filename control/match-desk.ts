@@ -1,7 +1,7 @@
 import type { ClipMade, ClipRevision, Rendition } from '../core/clip.ts';
 import type { Moment } from '../core/moment.ts';
 import type { Secret } from '../core/secret.ts';
-import type { ChannelHealth, ChannelState, RunEnd } from '../ingest/channel.ts';
+import type { ChannelEndpoint, ChannelHealth, ChannelState, RunEnd } from '../ingest/channel.ts';
 import type { Decision, MomentState, SegmentState } from '../store/schema.ts';
 
 export type { Decision, MomentState, SegmentState } from '../store/schema.ts';
@@ -72,6 +72,10 @@ export interface ChannelWish {
   sport?: string;
   /** 2000 to 6000, default 4000. */
   segmentMs?: number;
+  /** Who captures it, of those that the server has. Default `local`. */
+  driver?: string;
+  /** How the feed comes in, as the driver understands it; `local` takes none. */
+  input?: unknown;
 }
 
 export interface FileWish {
@@ -96,6 +100,10 @@ export interface ChannelView {
   runId: string | null;
   /** Live keys only. */
   keys: KeyView[];
+  driver: string;
+  input: unknown;
+  /** Where a feed goes to or comes from, when the driver says so. May hold what only the contributor should know. */
+  endpoints: ChannelEndpoint[];
 }
 
 export interface KeyView {

@@ -9,6 +9,7 @@ import type { Outcome, Queue } from '../queue/queue.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ChannelDesk } from './channel-desk.ts';
+import { DriverRecords } from './driver-records.ts';
 import { EventLog } from './event-log.ts';
 import { FileIngests } from './file-ingests.ts';
 import { Keys } from './keys.ts';
@@ -31,7 +32,12 @@ export interface MatchDeskOptions {
   home: string;
   /** Where runs of files are journalled; the folder that the driver repairs at its start. */
   journalFolder: string;
-  createDriver: (host: IngestHost, events: IngestEvents) => ChannelDriver;
+  /** By name. `records` keeps what a driver of that name has to know after a restart. */
+  createDrivers: (
+    host: IngestHost,
+    events: IngestEvents,
+    records: (driver: string) => DriverRecords,
+  ) => Record<string, ChannelDriver>;
 }
 
 /** Results that are taken in at once: runs do not wait for each other, and one run is one after the other anyway. */
@@ -87,7 +93,9 @@ export async function openMatchDesk(
   };
   const { journalFolder } = options;
   const files = new FileIngests({ host, events: ingestEvents, clock, random, log, journalFolder });
-  const driver = options.createDriver(host, ingestEvents);
+  const drivers = new Map(
+    Object.entries(options.createDrivers(host, ingestEvents, (driver) => new DriverRecords({ db, driver }))),
+  );
   const channelDesk = new ChannelDesk({
     db,
     clock,
@@ -95,7 +103,7 @@ export async function openMatchDesk(
     log: log.child({ part: 'channels' }),
     events,
     keys,
-    driver,
+    drivers,
     ingestFile: files.start,
     checkSport: rulesOf,
   });
@@ -187,6 +195,7 @@ export async function openMatchDesk(
     await clock.sleep(orphanRunMs, signal).catch(() => undefined);
     if (signal.aborted) return;
     for (const { id, channel_id: channelId } of open) {
+      if ([...drivers.values()].some((driver) => driver.keepsRun?.(id))) continue;
       const row = await db
         .selectFrom('segments')
         .select((expression) => expression.fn.max('seq').as('last'))
@@ -214,7 +223,8 @@ export async function openMatchDesk(
       queue.consumeDead({ signal: desking.signal, handle: async (dead) => await runs.onDead(dead) }),
       keepHouse(desking.signal),
     ]);
-    const driving = driver.run(signal);
+    const driving = Promise.all([...drivers.values()].map(async (driver) => await driver.run(signal)));
+    driving.catch(() => undefined);
     try {
       await channelDesk.resume();
       // Any part that ends before it was asked to has failed, and takes the process with it: a clean one is started.

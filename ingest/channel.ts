@@ -8,12 +8,32 @@ import type { SegmentRecord } from '../core/segment.ts';
 export interface ChannelDriver {
   /** Serves until `signal` aborts, then closes every session, announces what it holds, and returns. */
   run(signal: AbortSignal): Promise<void>;
-  /** Accepts feeds for the channel from now on. Calling it twice changes nothing. */
+  /**
+   * Accepts feeds for the channel from now on. Calling it twice changes nothing. What takes minutes goes on behind it, and
+   * `health` says `starting` until it is done.
+   */
   start(channel: ChannelSpec): Promise<void>;
-  /** Ends the channel's session and run, and refuses new ones. Resolves when the last segment has been announced. */
+  /**
+   * Ends the channel's session and run, and refuses new ones. Resolves when the last segment has been announced; where that
+   * takes minutes it resolves at once, and `health` says `stopping` until it is so.
+   */
   stop(channelId: string): Promise<void>;
   /** What is known now, or undefined for a channel that was not started. */
   health(channelId: string): ChannelHealth | undefined;
+  /** Looks at the input of a channel that is about to be made. @throws TouchlineError `channel.invalid` */
+  checkInput?(input: unknown): void;
+  /** The channel was stopped and is deleted: gives back what it holds elsewhere, if it takes hours. */
+  remove?(channelId: string): Promise<void>;
+  /** Where a feed goes to, or comes from. */
+  endpoints?(channelId: string): ChannelEndpoint[];
+  /** True for a run that goes on while this program does not, and so was not ended by a crash. */
+  keepsRun?(runId: string): boolean;
+}
+
+export interface ChannelEndpoint {
+  /** What a person does with it: `push RTMP to`. */
+  label: string;
+  url: string;
 }
 
 export interface ChannelSpec {
@@ -21,6 +41,10 @@ export interface ChannelSpec {
   segmentMs: number;
   /** A publisher that comes back within this time goes on in the same run. */
   resumeWindowMs: number;
+  /** How the feed comes in, where that is the driver's to know. */
+  input?: unknown;
+  /** The program was restarted and nobody asked for the channel anew: it goes on as it was. */
+  isResumed?: boolean;
 }
 
 export type ChannelState =

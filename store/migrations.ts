@@ -158,6 +158,22 @@ create table events (
 );
 `,
   },
+  {
+    version: 2,
+    name: 'drivers of channels',
+    sql: `
+alter table channels add column driver text not null default 'local', add column input jsonb;
+
+-- No reference to channels: a driver may have to give things back after the channel is gone.
+create table driver_records (
+  driver text not null,
+  channel_id text not null,
+  version bigint not null,
+  record jsonb not null,
+  primary key (driver, channel_id)
+);
+`,
+  },
 ];
 
 export interface Migration {

@@ -12,6 +12,7 @@ import type { SegmentRecord } from '../core/segment.ts';
 export interface Tables {
   channels: ChannelsTable;
   channel_keys: ChannelKeysTable;
+  driver_records: DriverRecordsTable;
   runs: RunsTable;
   segments: SegmentsTable;
   jobs: JobsTable;
@@ -46,6 +47,19 @@ interface ChannelsTable {
   is_wanted: boolean;
   run_id: string | null;
   created_at_ms: number;
+  /** Who captures it: `local`, or another that the server has. */
+  driver: Generated<string>;
+  /** How the feed comes in, as that driver understands it. */
+  input: ColumnType<unknown, string | null | undefined, string | null>;
+}
+
+/** What a driver has to know after a restart. Its content is the driver's alone. */
+interface DriverRecordsTable {
+  driver: string;
+  channel_id: string;
+  /** Of the last write: the next one names it, so of two writers one loses. */
+  version: number;
+  record: Json<unknown>;
 }
 
 interface ChannelKeysTable {

@@ -138,7 +138,10 @@ function clearAway(desired: DesiredChannel, observed: Observed): Action {
   if (group) return { kind: 'delete-group', groupId: group.id };
   const left = inputs[0] ?? observed.groups.find(isThere);
   if (left) return waitFor(left);
-  return desired.passphraseArn === undefined ? { kind: 'forget' } : { kind: 'delete-passphrase' };
+  if (desired.passphraseArn !== undefined) return { kind: 'delete-passphrase' };
+  // The record is what brings an open run to its end after a restart.
+  if (desired.openRunIds.length > 0) return { kind: 'wait', reason: 'its last run is still being announced' };
+  return { kind: 'forget' };
 }
 
 function rest(keeper: ObservedChannel, observed: Observed, circumstances: Circumstances): Action {

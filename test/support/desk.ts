@@ -11,7 +11,7 @@ import type { CutJob } from '../../core/jobs.ts';
 import { silentLog } from '../../core/log.ts';
 import { systemRandom } from '../../core/random.ts';
 import type { SegmentRecord } from '../../core/segment.ts';
-import type { IngestEvents, IngestHost } from '../../ingest/channel.ts';
+import type { ChannelDriver, IngestEvents, IngestHost } from '../../ingest/channel.ts';
 import { openCatalogue, type Catalogue } from '../../store/catalogue.ts';
 import { openFsStore } from '../../store/fs-store.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
@@ -35,6 +35,7 @@ export interface DeskRig {
 export async function openDeskRig(
   databaseUrl: string,
   kept?: { broker: MemoryBroker; home: string },
+  more?: { drivers: Record<string, ChannelDriver> },
 ): Promise<DeskRig> {
   const home = kept?.home ?? (await mkdtemp(join(tmpdir(), 'touchline-desk-')));
   const broker = kept?.broker ?? new MemoryBroker({ clock: systemClock });
@@ -51,16 +52,17 @@ export async function openDeskRig(
     log: silentLog,
     home,
     journalFolder: join(home, 'journal'),
-    createDriver: (host, events) => {
+    createDrivers: (host, events) => {
       ingest = { host, events };
-      return {
-        run: async (signal) => {
+      const local = {
+        run: async (signal: AbortSignal) => {
           if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
         },
         start: async () => {},
         stop: async () => {},
         health: () => undefined,
       };
+      return { local, ...more?.drivers };
     },
   });
   const running: Promise<unknown>[] = [run(stopping.signal)];

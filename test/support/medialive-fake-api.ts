@@ -3,6 +3,7 @@ import type {
   ChannelState,
   GroupState,
   InputState,
+  ListedChannel,
   MediaLiveApi,
 } from '../../ingest/medialive/medialive-port.ts';
 import type { FakeRequest, Json, MediaLiveFake } from './medialive-fake.ts';
@@ -31,19 +32,15 @@ export function apiOnFake(fake: MediaLiveFake): MediaLiveApi {
       query = { nextToken };
     }
   };
+  const seen = new WeakMap<Json, ListedChannel>();
   return {
     list: async () => ({
-      channels: list('channels').map((channel) => ({
-        ...one(channel),
-        name: String(channel['name']),
-        state: channel['state'] as ChannelState,
-        isStandard: channel['channelClass'] === 'STANDARD',
-        pipelinesRunning: Number(channel['pipelinesRunningCount']),
-        inputIds: (channel['inputAttachments'] as Json[]).map(({ inputId }) => String(inputId)),
-        destinationUrls: (channel['destinations'] as { settings: { url: string }[] }[]).flatMap(
-          ({ settings }) => settings.map(({ url }) => url),
-        ),
-      })),
+      channels: list('channels').map((channel) => {
+        // The same view comes in many lists: most of the time of many schedules went here.
+        const read = seen.get(channel) ?? readChannel(channel);
+        seen.set(channel, read);
+        return read;
+      }),
       inputs: list('inputs').map((input) => ({
         ...one(input),
         state: input['state'] as InputState,
@@ -78,6 +75,20 @@ export function apiOnFake(fake: MediaLiveFake): MediaLiveApi {
     deleteInput: async (id) => void call('DELETE', `inputs/${id}`),
     deleteGroup: async (id) => void call('DELETE', `inputSecurityGroups/${id}`),
     tag: async (arn, tags) => void call('POST', `tags/${encodeURIComponent(arn)}`, { tags }),
+  };
+}
+
+function readChannel(channel: Json): ListedChannel {
+  return {
+    ...one(channel),
+    name: String(channel['name']),
+    state: channel['state'] as ChannelState,
+    isStandard: channel['channelClass'] === 'STANDARD',
+    pipelinesRunning: Number(channel['pipelinesRunningCount']),
+    inputIds: (channel['inputAttachments'] as Json[]).map(({ inputId }) => String(inputId)),
+    destinationUrls: (channel['destinations'] as { settings: { url: string }[] }[]).flatMap(({ settings }) =>
+      settings.map(({ url }) => url),
+    ),
   };
 }
 

@@ -214,6 +214,9 @@ function channelView(fields: Pick<ChannelView, 'id' | 'name'>): ChannelView {
     createdAtMs: 1_700_000_000_000,
     runId: null,
     keys: [],
+    driver: 'local',
+    input: null,
+    endpoints: [],
     ...fields,
   };
 }

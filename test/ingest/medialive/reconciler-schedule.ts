@@ -21,8 +21,8 @@ const inputs: InputWish[] = [
 ];
 
 /**
- * One seed: three hours in which people start, stop and delete channels, by the desk and by hand, one or two reconcilers come and
- * go, and AWS is slow, throttled, forgetful, stuck and out of date; then three quiet hours, after which everything must be as it
+ * One seed: half an hour to two hours in which people start, stop and delete channels, by the desk and by hand, one or two reconcilers come and
+ * go, and AWS is slow, throttled, forgetful, stuck and out of date; then a quiet hour, after which everything must be as it
  * was last wanted.
  */
 export async function playSchedule(seed: number): Promise<Played> {
@@ -130,7 +130,7 @@ export async function playSchedule(seed: number): Promise<Played> {
     }
   };
   const tick = async (): Promise<void> => {
-    nowMs += 5000;
+    nowMs += isQuiet ? 5000 : 5000 + unit() * 10_000;
     // One after the other or at once: two reconcilers then decide on the same listing.
     await Promise.all(reconcilers.map(async (one) => await one.tick().catch(() => undefined)));
     fake.settle();
@@ -143,7 +143,7 @@ export async function playSchedule(seed: number): Promise<Played> {
     for (const [key, count] of ofKey) if (count > 1) problems.push(`${count} channels for ${key}`);
   };
 
-  for (let step = 0; step < 250; step += 1) {
+  for (let step = 0; step < 150; step += 1) {
     if (chance(0.12)) disturb();
     // Now and then nobody looks for a while.
     if (chance(0.02)) nowMs += unit() * 20 * 60_000;
@@ -154,8 +154,8 @@ export async function playSchedule(seed: number): Promise<Played> {
     for (const { id } of things.values()) fake.stick(id, false);
   }
   for (const { id } of fake.channels.values()) fake.loseInput(id, false);
-  for (let step = 0; step < 180; step += 1) {
-    nowMs += step > 90 ? 55_000 : 5000;
+  for (let step = 0; step < 100; step += 1) {
+    nowMs += step > 60 ? 60_000 : 5000;
     await tick();
   }
   problems.push(...unsettled(fake, desired, strangers));

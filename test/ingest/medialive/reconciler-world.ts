@@ -58,7 +58,7 @@ export function desiredChannel(channelId: string, change: Partial<DesiredChannel
     input: rtmpPush,
     segmentMs: 4000,
     runId: 'run_1',
-    openRunIds: ['run_1'],
+    openRunIds: [],
     channelGeneration: 1,
     inputGeneration: 1,
     streamKey: 'a-key-that-nobody-knows',
