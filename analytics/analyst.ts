@@ -18,6 +18,7 @@ import { createInference } from './inference/inference-process.ts';
 import { builtInModel, readModelFolder } from './inference/model-folder.ts';
 import type { ModelPack } from './inference/model-manifest.ts';
 import type { PictureRequest } from './sampling/picture-request.ts';
+import { sampleNeighbours, type NeighbourSegment } from './sampling/sample-neighbours.ts';
 import { sampleSegment } from './sampling/sample-segment.ts';
 import { checkSegment } from './sampling/segment-check.ts';
 import { createStandingFfmpegs, type StandingFfmpegs } from './sampling/standing-ffmpeg.ts';
@@ -41,6 +42,8 @@ export interface Analyst {
 interface AnalysisTask {
   segment: SegmentRecord;
   bytes: Uint8Array;
+  /** Those beside it that are there, for models whose window runs across the borders. Read only when one does. */
+  neighbours?: readonly NeighbourSegment[];
   pass: AnalysisPass;
   /** Which models are asked: those of this sport, and those for all. */
   sport: string;
@@ -162,18 +165,27 @@ async function lookAt(
     const needs = detector.needs({ pass, sport });
     return needs ? [{ detector, needs }] : [];
   });
-  const requests = distinctRequests(looking.map(({ needs }) => needs));
-  const wantsSound = looking.some(({ needs }) => needs.sound);
-  const sampled = await sampleSegment({
-    segment,
-    bytes,
-    checked,
-    pass,
-    requests,
-    wantsSound,
-    standing,
-    signal,
-  });
+  // In the fine pass everything is dense.
+  const isApart = (needs: Needs): boolean => pass === 'coarse' && needs.isDense === true;
+  const needs = looking.map((one) => one.needs);
+  const requests = distinctRequests(needs.filter((one) => !isApart(one)));
+  const denseRequests = distinctRequests(needs.filter(isApart));
+  const aroundRequests = distinctRequests(needs.filter((one) => one.neighbours));
+  const wantsSound = needs.some((one) => one.sound);
+  const sampling = { segment, bytes, checked, standing, signal };
+  const [sampled, dense, around] = await Promise.all([
+    sampleSegment({ ...sampling, pass, requests, wantsSound }),
+    denseRequests.length > 0
+      ? sampleSegment({ ...sampling, pass: 'fine', requests: denseRequests, wantsSound: false })
+      : undefined,
+    sampleNeighbours({
+      segment,
+      neighbours: task.neighbours ?? [],
+      requests: aroundRequests,
+      standing,
+      signal,
+    }),
+  ]);
 
   const shared: Omit<SegmentSample, 'pictures' | 'sound'> = {
     segment,
@@ -188,11 +200,15 @@ async function lookAt(
   };
   const found = await Promise.all(
     looking.map(async ({ detector, needs }) => {
-      const index = requests.findIndex((request) => isSame(request, needs.pictures));
+      const of = (all: readonly PictureRequest[]): number =>
+        all.findIndex((request) => isSame(request, needs.pictures));
+      const pictures = isApart(needs) ? dense?.pictures[of(denseRequests)] : sampled.pictures[of(requests)];
+      const neighbours = needs.neighbours ? around[of(aroundRequests)] : undefined;
       return await detector.detect(
         {
           ...shared,
-          pictures: sampled.pictures[index] ?? [],
+          pictures: pictures ?? [],
+          ...(neighbours ? { neighbours } : {}),
           sound: needs.sound ? sampled.sound : undefined,
         },
         signal,

@@ -4,7 +4,14 @@ import { msFromTicks } from '../core/media-time.ts';
 import type { Moment, Signal, Spot } from '../core/moment.ts';
 import { endOf90k, type SegmentRecord } from '../core/segment.ts';
 import { applyDecision, decide } from './director.ts';
-import { addSegment, newTimeline, shownOf, type Timeline, type TimelineSegment } from './timeline.ts';
+import {
+  addSegment,
+  neighboursOf,
+  newTimeline,
+  shownOf,
+  type Timeline,
+  type TimelineSegment,
+} from './timeline.ts';
 
 export interface DryRun {
   durationMs: number;
@@ -19,6 +26,7 @@ export interface DryRun {
 type Look = (task: {
   segment: SegmentRecord;
   bytes: Uint8Array;
+  neighbours: { segment: SegmentRecord; read: () => Promise<Uint8Array> }[];
   pass: AnalysisPass;
 }) => Promise<{ signals: Signal[]; spots: Spot[] }>;
 
@@ -46,6 +54,12 @@ export async function dryRun(options: {
   let timeline: Timeline | undefined;
   let durationMs = 0;
   let segments = 0;
+
+  const beside = (timeline: Timeline, record: SegmentRecord) =>
+    neighboursOf(timeline, record).flatMap((segment) => {
+      const bytes = bytesOf.get(segment.seq);
+      return bytes ? [{ segment, read: async () => bytes }] : [];
+    });
 
   /** Results are taken in one after the other, in the order of the recording. */
   const take = async (segment: TimelineSegment, result: Promise<{ signals: Signal[]; spots: Spot[] }>) => {
@@ -75,8 +89,14 @@ export async function dryRun(options: {
           Object.assign(one, { cut: undefined, made: { stage: 'whole', of: shownOf(one.moment) } });
       }
       for (const segment of decision.fine) {
-        const bytes = bytesOf.get(segment.record.seq) ?? new Uint8Array();
-        const fine = await look({ segment: segment.record, bytes, pass: 'fine' });
+        const { record } = segment;
+        const bytes = bytesOf.get(record.seq) ?? new Uint8Array();
+        const fine = await look({
+          segment: record,
+          bytes,
+          neighbours: beside(timeline, record),
+          pass: 'fine',
+        });
         segment.signals = [...segment.signals, ...fine.signals];
         segment.spots = [...segment.spots, ...fine.spots];
         segment.fine = 'over';
@@ -100,7 +120,9 @@ export async function dryRun(options: {
     segments += 1;
     durationMs = Math.max(durationMs, msFromTicks(endOf90k(record)));
     bytesOf.set(record.seq, bytes);
-    const result = look({ segment: record, bytes, pass: 'coarse' });
+    // As live: what comes behind it is not there yet.
+    const neighbours = beside(timeline, record).filter((one) => one.segment.seq < record.seq);
+    const result = look({ segment: record, bytes, neighbours, pass: 'coarse' });
     result.catch(() => undefined); // Awaited in its turn.
     ahead.push({ segment, result });
     if (ahead.length >= aheadMax) await takeNext();

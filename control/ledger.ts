@@ -9,7 +9,7 @@ import type { RunEnd } from '../ingest/channel.ts';
 import type { Tables } from '../store/schema.ts';
 import { cutJobId, type Decision } from './director.ts';
 import type { NewEvent } from './event-log.ts';
-import { segmentsFor, wallMsOf, type CutStage, type Timeline } from './timeline.ts';
+import { neighboursOf, segmentsFor, wallMsOf, type CutStage, type Timeline } from './timeline.ts';
 
 /**
  * Every change of a run, written into the ledger. Each function belongs into a transaction of its caller, does nothing
@@ -88,13 +88,26 @@ export async function insertSegment(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst();
   if (done.numInsertedOrUpdatedRows === 0n) return false;
-  await insertJob(db, analyseJobFor(record, { ...about, pass: 'coarse', retryCount: 0 }), nowMs);
+  const before = await db
+    .selectFrom('segments')
+    .select('record')
+    .where('run_id', '=', record.runId)
+    .where('seq', '=', record.seq - 1)
+    .executeTakeFirst();
+  const neighbours = before ? [before.record] : [];
+  await insertJob(db, analyseJobFor(record, { ...about, pass: 'coarse', retryCount: 0, neighbours }), nowMs);
   return true;
 }
 
 export function analyseJobFor(
   segment: SegmentRecord,
-  about: { pass: AnalyseJob['pass']; sport: string; retryCount: number; nowMs: number },
+  about: {
+    pass: AnalyseJob['pass'];
+    sport: string;
+    retryCount: number;
+    nowMs: number;
+    neighbours?: readonly SegmentRecord[];
+  },
 ): AnalyseJob {
   const again = about.retryCount > 0 ? `-r${about.retryCount}` : '';
   return {
@@ -106,6 +119,7 @@ export function analyseJobFor(
     queuedAtMs: about.nowMs,
     pass: about.pass,
     segment,
+    ...(about.neighbours ? { neighbours: [...about.neighbours] } : {}),
     sport: about.sport,
   };
 }
@@ -347,11 +361,9 @@ export async function writeDecision(
       .returning('retry_count')
       .executeTakeFirst();
     const retryCount = again?.retry_count ?? 0;
-    await insertJob(
-      db,
-      analyseJobFor(record, { pass: 'fine', sport: timeline.sport, retryCount, nowMs }),
-      nowMs,
-    );
+    const neighbours = neighboursOf(timeline, record);
+    const job = analyseJobFor(record, { pass: 'fine', sport: timeline.sport, retryCount, nowMs, neighbours });
+    await insertJob(db, job, nowMs);
   }
   for (const cut of decision.cuts) await insertJob(db, cutJobFor(timeline, cut, nowMs), nowMs);
   for (const { segment, state, reason } of decision.closed) {

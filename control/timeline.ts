@@ -84,6 +84,13 @@ export function addSegment(timeline: Timeline, record: SegmentRecord): void {
   timeline.segments.sort((one, other) => one.record.seq - other.record.seq);
 }
 
+/** The segments directly before and behind one, as far as they are known and have pictures. */
+export function neighboursOf(timeline: Timeline, { seq }: SegmentRecord): SegmentRecord[] {
+  return timeline.segments.flatMap(({ record, coarse }) =>
+    Math.abs(record.seq - seq) === 1 && record.video !== null && coarse?.kind !== 'dead' ? [record] : [],
+  );
+}
+
 export function startMsOf(segment: TimelineSegment): number {
   return msFromTicks(segment.record.start90k);
 }

@@ -24,6 +24,8 @@ export const analyseJob = z.object({
   ...jobBase,
   pass: analysisPass,
   segment: segmentRecord,
+  /** The segments beside it in the run, as far as they were stored by then: for models whose window is longer than one. */
+  neighbours: z.array(segmentRecord).max(2).optional(),
   /** Names the rule set, so that a worker runs the models of that sport only. */
   sport: z.string(),
 });

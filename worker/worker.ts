@@ -3,6 +3,7 @@ import { asTouchlineError, TouchlineError } from '../core/errors.ts';
 import type { AnalyseJob, AnalyseResult, CutJob, CutResult, ResultJob } from '../core/jobs.ts';
 import type { Log } from '../core/log.ts';
 import type { ClipSidecar } from '../core/clip.ts';
+import type { SegmentRecord } from '../core/segment.ts';
 import type { Findings } from '../analytics/detectors/detector.ts';
 import type { CutHost } from '../clipper/cut-clip.ts';
 import type { Lease, Outcome, Queue } from '../queue/queue.ts';
@@ -29,7 +30,10 @@ export interface WorkerOptions {
 
 /** @throws TouchlineError; one that is not retryable ends the segment as dead */
 export type Analyse = (
-  task: Pick<AnalyseJob, 'segment' | 'pass' | 'sport'> & { bytes: Uint8Array },
+  task: Pick<AnalyseJob, 'segment' | 'pass' | 'sport'> & {
+    bytes: Uint8Array;
+    neighbours: { segment: SegmentRecord; read: () => Promise<Uint8Array> }[];
+  },
   signal: AbortSignal,
 ) => Promise<Findings>;
 
@@ -149,7 +153,11 @@ async function analyse(job: AnalyseJob, options: WorkerOptions, signal: AbortSig
   const { segment, pass, sport } = job;
   const bytes = await readSegment(options.store, segment);
   signal.throwIfAborted();
-  const { signals, spots } = await options.analyse({ segment, pass, sport, bytes }, signal);
+  const neighbours = (job.neighbours ?? []).map((one) => ({
+    segment: one,
+    read: async () => await readSegment(options.store, one),
+  }));
+  const { signals, spots } = await options.analyse({ segment, pass, sport, bytes, neighbours }, signal);
   return { of: 'analyse', pass, segmentId: segment.id, outcome: { kind: 'found', signals, spots } };
 }
 

@@ -1,60 +1,86 @@
-import type { Signal, Spot } from '../../core/moment.ts';
+import type { Signal } from '../../core/moment.ts';
 import type { Tensor } from '../inference/inference.ts';
 import type { ModelManifest } from '../inference/model-manifest.ts';
 import type { Findings } from './detector.ts';
 
+/** Probabilities of every class at one time, in the order of the manifest's classes. */
+export interface ScoredTime {
+  atMs: number;
+  scores: readonly number[];
+}
+
 /**
- * What the scores of a classifier say, by its manifest alone: one signal `<model id>.<class>` (0 to 1) for each class
- * of interest, and one spot for each stretch above the class's threshold, at its highest.
+ * What the scores of a model say, by its manifest alone: one signal `<model id>.<class>` (0 to 1) for each class of
+ * interest, and one spot for each of its peaks.
  *
- * @param scores one row for each of `atMs`
+ * @param times ascending. They may reach beyond `own`, so that a peak next to a border is measured against those behind it;
+ *   only what lies in `own` is reported
  */
-export function readClassScores(manifest: ModelManifest, atMs: readonly number[], scores: Tensor): Findings {
-  const output = manifest.outputs.find((one) => one.role === 'class-scores');
-  const classes = output?.classes ?? [];
-  const rows = atMs.map((_, row) =>
-    activate(
-      Array.from(scores.data.subarray(row * classes.length, (row + 1) * classes.length), Number),
-      output?.activation ?? 'none',
-    ),
-  );
+export function readClassScores(
+  manifest: ModelManifest,
+  times: readonly ScoredTime[],
+  own: { fromMs: number; untilMs: number } = { fromMs: -Infinity, untilMs: Infinity },
+): Findings {
+  const classes = classOutput(manifest)?.classes ?? [];
+  const isOwn = ({ atMs }: { atMs: number }): boolean => atMs >= own.fromMs && atMs < own.untilMs;
+  const ownTimes = times.filter(isOwn);
   const found: Findings = { signals: [], spots: [] };
   for (const [name, { event, weight }] of Object.entries(manifest.signals)) {
     const column = classes.indexOf(name);
-    const values = rows.map((row) => row[column] ?? 0);
     const signal: Signal = {
       name: `${manifest.id}.${slug(name)}`,
       unit: '0-1',
-      atMs: [...atMs],
-      values: values.map((value) => Math.round(value * 1000) / 1000),
+      atMs: ownTimes.map(({ atMs }) => atMs),
+      values: ownTimes.map(({ scores }) => round(scores[column] ?? 0)),
     };
-    found.signals.push(signal);
-    found.spots.push(...peaksOf(manifest, { name, event, weight, atMs, values }));
+    if (signal.atMs.length > 0) found.signals.push(signal);
+    const series = times.map(({ atMs, scores }) => ({ atMs, value: scores[column] ?? 0 }));
+    const threshold = manifest.post.threshold[name] ?? manifest.post.threshold['*'] ?? 0.5;
+    for (const { atMs, value } of peaksOf(series, threshold, manifest.post.windowSec * 1000).filter(isOwn)) {
+      found.spots.push({
+        atMs,
+        label: event,
+        confidence: Math.min(1, Math.max(0, value * weight)),
+        source: manifest.id,
+        durationMs: 0,
+        evidence: { class: name, score: round(value) },
+      });
+    }
   }
   return found;
 }
 
-function peaksOf(
-  manifest: ModelManifest,
-  series: { name: string; event: string; weight: number; atMs: readonly number[]; values: readonly number[] },
-): Spot[] {
-  const threshold = manifest.post.threshold[series.name] ?? manifest.post.threshold['*'] ?? 0.5;
-  const spots: Spot[] = [];
-  for (const [index, value] of series.values.entries()) {
-    if (value < threshold) continue;
-    const spot: Spot = {
-      atMs: series.atMs[index] ?? 0,
-      label: series.event,
-      confidence: Math.min(1, Math.max(0, value * series.weight)),
-      source: manifest.id,
-      durationMs: 0,
-      evidence: { class: series.name, score: Math.round(value * 1000) / 1000 },
-    };
-    const last = spots.at(-1);
-    if (!last || spot.atMs - last.atMs >= manifest.post.windowSec * 1000) spots.push(spot);
-    else if (spot.confidence > last.confidence) spots[spots.length - 1] = spot;
+/** The output that has one column for each class. */
+export function classOutput(manifest: ModelManifest): ModelManifest['outputs'][number] | undefined {
+  return manifest.outputs.find((output) => output.role === 'class-scores');
+}
+
+/** One row of probabilities for each row of the last dimension, whatever the model gives: logits or what it made of them. */
+export function probabilitiesOf(manifest: ModelManifest, scores: Tensor): number[][] {
+  const output = classOutput(manifest);
+  const width = output?.classes?.length ?? 1;
+  return Array.from({ length: Math.floor(scores.data.length / width) }, (_, row) =>
+    activate(
+      Array.from(scores.data.subarray(row * width, (row + 1) * width), Number),
+      output?.activation ?? 'none',
+    ),
+  );
+}
+
+/** Non-maximum suppression: the highest stands and those within the window of it fall, then the next highest... */
+function peaksOf<T extends { atMs: number; value: number }>(
+  series: readonly T[],
+  threshold: number,
+  windowMs: number,
+): T[] {
+  const kept: T[] = [];
+  const highestFirst = series
+    .filter(({ value }) => value >= threshold)
+    .toSorted((one, other) => other.value - one.value || one.atMs - other.atMs);
+  for (const one of highestFirst) {
+    if (kept.every((other) => Math.abs(other.atMs - one.atMs) >= windowMs)) kept.push(one);
   }
-  return spots;
+  return kept.toSorted((one, other) => one.atMs - other.atMs);
 }
 
 function activate(row: number[], activation: 'none' | 'softmax' | 'sigmoid'): number[] {
@@ -77,4 +103,8 @@ function slug(name: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-+|-+$/g, '');
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }

@@ -21,6 +21,10 @@ export interface Detector {
 
 export interface Needs {
   pictures?: PictureRequest;
+  /** These pictures in the coarse pass too, which has keyframes alone otherwise: costs a full decode of the segment. */
+  isDense?: boolean;
+  /** The same pictures of the segments beside this one, as far as they are there. */
+  neighbours?: boolean;
   sound?: boolean;
 }
 
@@ -38,10 +42,21 @@ export interface SegmentSample {
   endMs: number;
   /** What it asked for in `needs`, ascending in time; empty when the segment has no pictures. */
   pictures: readonly Picture[];
+  /**
+   * Those of the segments before and behind it, for who asked for neighbours. Either is empty where the segment is not
+   * there: at the ends of a run, beside a gap, beside a broken segment, and behind always in the coarse pass, which looks
+   * at a segment as soon as it is stored.
+   */
+  neighbours?: Neighbours;
   /** Undefined when it did not ask or the segment has no sound. */
   sound: Sound | undefined;
   /** Every coded picture in display order, without decoding anything. */
   codedPictures: readonly CodedPicture[];
+}
+
+export interface Neighbours {
+  before: readonly Picture[];
+  behind: readonly Picture[];
 }
 
 export interface Picture {

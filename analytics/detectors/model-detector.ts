@@ -1,9 +1,10 @@
 import { TouchlineError } from '../../core/errors.ts';
 import type { Inference, Tensor } from '../inference/inference.ts';
-import type { AudioInput, ModelPack, VideoInput } from '../inference/model-manifest.ts';
-import type { PictureView } from '../sampling/picture-request.ts';
-import { readClassScores } from './class-scores.ts';
+import type { AudioInput, ModelManifest, ModelPack, VideoInput } from '../inference/model-manifest.ts';
+import { classOutput, probabilitiesOf, readClassScores } from './class-scores.ts';
 import type { Detector, Picture, Sound } from './detector.ts';
+import { isFor, viewOf } from './model-input.ts';
+import { createSpotter } from './spotter.ts';
 
 /**
  * A detector made of nothing but a manifest: how a model that somebody brings is looked with.
@@ -11,10 +12,14 @@ import type { Detector, Picture, Sound } from './detector.ts';
  * @throws TouchlineError `model.bad-manifest` for a task that is no detector of its own
  */
 export function createModelDetector(pack: ModelPack, inference: Inference): Detector {
-  const input = pack.manifest.inputs[0];
-  const scores = pack.manifest.outputs.find((output) => output.role === 'class-scores');
+  const { inputs, window } = pack.manifest;
+  const input = inputs[0];
+  const scores = classOutput(pack.manifest);
   if (pack.manifest.task === 'frame-classifier' && input?.media === 'video' && scores?.classes) {
     return frameClassifier({ pack, inference, input, output: scores.name });
+  }
+  if (pack.manifest.task === 'spotter' && input?.media === 'video' && window && scores?.classes) {
+    return createSpotter({ pack, inference, input, window, output: scores.name });
   }
   if (pack.manifest.task === 'audio-tagger' && input?.media === 'audio' && scores?.classes) {
     return audioTagger({ pack, inference, input, output: scores.name });
@@ -23,7 +28,7 @@ export function createModelDetector(pack: ModelPack, inference: Inference): Dete
     code: 'model.bad-manifest',
     message:
       `model ${pack.manifest.id} has task "${pack.manifest.task}" with ${input?.media} input: a model of a folder must be ` +
-      'a "frame-classifier" with video input or an "audio-tagger" with audio input, and an output "class-scores" with "classes"',
+      'a "frame-classifier" or a "spotter" with video input, or an "audio-tagger" with audio input, and an output "class-scores" with "classes"',
     retryable: false,
     blame: 'environment',
   });
@@ -43,23 +48,23 @@ const coarseFpsMax = 1;
 
 function frameClassifier({ pack, inference, input, output }: Parts<VideoInput>): Detector {
   const { manifest } = pack;
-  const isForCoarse = input.fps <= coarseFpsMax;
+  const isDense = input.fps > coarseFpsMax;
+  const ownPass = isDense && manifest.look === 'candidates' ? 'fine' : 'coarse';
   const pictures = { perSecondMax: input.fps, view: viewOf(input) };
   return {
     name: manifest.id,
     needs: ({ pass, sport }) =>
-      isForCoarse === (pass === 'coarse') && isFor(manifest.sports, sport) ? { pictures } : undefined,
+      pass === ownPass && isFor(manifest.sports, sport) ? { pictures, isDense } : undefined,
     detect: async (sample, signal) => {
-      const rows: Tensor[] = [];
+      const rows: number[][] = [];
       for (let first = 0; first < sample.pictures.length; first += batchOf(input)) {
         const batch = sample.pictures.slice(first, first + batchOf(input));
         const call = { inputs: { [input.name]: stack(batch) }, outputs: [output] };
-        rows.push(resultOf(await inference.run(pack, call, signal), output));
+        rows.push(...scoresOf(await inference.run(pack, call, signal), manifest));
       }
       return readClassScores(
         manifest,
-        sample.pictures.map((picture) => picture.atMs),
-        join(rows),
+        sample.pictures.map(({ atMs }, index) => ({ atMs, scores: rows[index] ?? [] })),
       );
     },
   };
@@ -74,41 +79,24 @@ function audioTagger({ pack, inference, input, output }: Parts<AudioInput>): Det
     detect: async ({ sound }, signal) => {
       const windows = sound ? windowsOf(sound, input) : undefined;
       if (!windows) return { signals: [], spots: [] };
-      const rows: Tensor[] = [];
+      const rows: number[][] = [];
       for (let first = 0; first < windows.atMs.length; first += batchOf(input)) {
         const count = Math.min(batchOf(input), windows.atMs.length - first);
         const data = windows.data.subarray(first * input.samples, (first + count) * input.samples);
         const call = { inputs: { [input.name]: { dims: [count, input.samples], data } }, outputs: [output] };
-        rows.push(resultOf(await inference.run(pack, call, signal), output));
+        rows.push(...scoresOf(await inference.run(pack, call, signal), manifest));
       }
-      return readClassScores(manifest, windows.atMs, join(rows));
+      return readClassScores(
+        manifest,
+        windows.atMs.map((atMs, index) => ({ atMs, scores: rows[index] ?? [] })),
+      );
     },
   };
-}
-
-function isFor(sports: readonly string[], sport: string): boolean {
-  return sports.length === 0 || sports.includes(sport);
 }
 
 function batchOf(input: VideoInput | AudioInput): number {
   const size = input.shape[0];
   return typeof size === 'number' ? size : batchMax;
-}
-
-function viewOf(input: VideoInput): PictureView {
-  const [one, two] =
-    input.layout === 'BCHW' ? [input.shape[2], input.shape[3]] : [input.shape[1], input.shape[2]];
-  // 224 is what models of free size were mostly trained on.
-  const height = typeof one === 'number' ? one : 224;
-  const width = typeof two === 'number' ? two : 224;
-  switch (input.resize) {
-    case 'exact':
-      return { kind: 'stretch', width, height };
-    case 'letterbox':
-      return { kind: 'letterbox', width, height, pad: input.padValue };
-    case 'center-crop':
-      return { kind: 'centre', width, height };
-  }
 }
 
 function stack(pictures: readonly Picture[]): Tensor {
@@ -131,11 +119,7 @@ function windowsOf(sound: Sound, input: AudioInput): { atMs: number[]; data: Flo
   return { atMs, data };
 }
 
-function resultOf(outputs: Record<string, Tensor>, name: string): Tensor {
-  return outputs[name] ?? { dims: [0], data: new Float32Array() };
-}
-
-function join(rows: readonly Tensor[]): Tensor {
-  const data = Float32Array.from(rows.flatMap((row) => Array.from(row.data, Number)));
-  return { dims: [data.length], data };
+function scoresOf(outputs: Record<string, Tensor>, manifest: ModelManifest): number[][] {
+  const scores = outputs[classOutput(manifest)?.name ?? ''];
+  return scores ? probabilitiesOf(manifest, scores) : [];
 }

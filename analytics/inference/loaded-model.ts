@@ -7,7 +7,7 @@ import { TouchlineError } from '../../core/errors.ts';
 import type { Device } from './device.ts';
 import type { InferenceCall, LoadReport, Tensor } from './inference.ts';
 import { checkAgainstSession } from './model-check.ts';
-import type { ModelManifest, ModelPack } from './model-manifest.ts';
+import type { ModelManifest, ModelPack, VideoInput } from './model-manifest.ts';
 import { bestOfRows, picturesToInput } from './tensors.ts';
 
 /** A model whose hash, shape and self-test have been checked. Lives in the inference child. */
@@ -223,9 +223,10 @@ async function selfTest(run: LoadedModel['run'], pack: ModelPack): Promise<void>
   }
 }
 
-function noisePictures(dims: readonly number[], layout: 'BCHW' | 'BHWC'): Tensor {
-  const [count = 1, one = 1, two = 1, three = 1] = dims;
-  const pictureDims = layout === 'BCHW' ? [count, two, three, one] : [count, one, two, three];
+function noisePictures(dims: readonly number[], layout: VideoInput['layout']): Tensor {
+  const leading = dims.slice(0, -3);
+  const [one = 1, two = 1, three = 1] = dims.slice(-3);
+  const pictureDims = layout.endsWith('CHW') ? [...leading, two, three, one] : [...leading, one, two, three];
   const unit = noise();
   return {
     dims: pictureDims,

@@ -1,13 +1,18 @@
 import type { Tensor } from './inference.ts';
 import type { VideoInput } from './model-manifest.ts';
 
-/** RGB bytes [N, height, width, 3] as the model wants them: colour order, scale, mean and deviation, layout, type. */
+/**
+ * RGB bytes [N, height, width, 3], or [N, T, height, width, 3] for windows, as the model wants them: colour order, scale,
+ * mean and deviation, layout, type.
+ */
 export function picturesToInput(pictures: Tensor, input: VideoInput): Tensor {
-  const [count = 0, height = 0, width = 0] = pictures.dims;
+  const leading = pictures.dims.slice(0, -3);
+  const [height = 0, width = 0] = pictures.dims.slice(-3);
+  const count = leading.reduce((product, size) => product * size, 1);
   const bytes = pictures.data as Uint8Array;
   const pixelCount = height * width;
-  const isPlanar = input.layout === 'BCHW';
-  const dims = isPlanar ? [count, 3, height, width] : [count, height, width, 3];
+  const isPlanar = input.layout.endsWith('CHW');
+  const dims = isPlanar ? [...leading, 3, height, width] : [...leading, height, width, 3];
   const data =
     input.dtype === 'uint8' ? new Uint8Array(bytes.length) : new Float32Array(count * pixelCount * 3);
   for (let channel = 0; channel < 3; channel += 1) {

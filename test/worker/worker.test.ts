@@ -44,6 +44,23 @@ afterEach(async () => {
 });
 
 describe('a worker', () => {
+  it('hands over the segments beside the one that is looked at, and reads them only when they are wanted', async () => {
+    const beside = segmentOf(run, 1);
+    const lost = segmentOf(run, 2);
+    await store.put(beside.key, segmentBytes, { contentType: 'video/mp2t' });
+    const read: number[] = [];
+    await broker.connect().put([{ ...look, neighbours: [beside, lost] }]);
+    start(async ({ neighbours }) => {
+      const [first] = neighbours;
+      expect(neighbours.map((one) => one.segment.seq)).toEqual([1, 2]);
+      read.push((await first?.read())?.length ?? 0);
+      return { signals: [], spots: [] };
+    });
+    const { result } = await nextResult();
+    expect(result).toMatchObject({ of: 'analyse', outcome: { kind: 'found' } });
+    expect(read).toEqual([segmentBytes.length]);
+  });
+
   it('reports what it found and who did it, and only then acknowledges', async () => {
     const order: string[] = [];
     const settle = broker.settle.bind(broker);

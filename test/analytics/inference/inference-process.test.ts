@@ -183,7 +183,7 @@ describe.skipIf(isMissing('models'))('a model that somebody brings', () => {
     ],
     [
       'too many classes',
-      (it) => ({ ...it, outputs: [{ ...it.outputs[0], classes: ['a', 'b', 'c'] }] }),
+      (it) => ({ ...it, outputs: [{ ...it.outputs[0], classes: ['celebration', 'b', 'c'] }] }),
       'model.wrong-shape',
       /has 2 columns, "classes" names 3/,
     ],

@@ -96,3 +96,45 @@ export async function yamnetManifest(): Promise<ManifestJson> {
 function yamnetClasses(): string[] {
   return readFileSync(sharedPath('models/yamnet_labels.txt'), 'utf8').trim().split('\n');
 }
+
+/** For `redSpotter`: 2 pictures a second, looks everywhere. */
+export function spotterManifest(
+  model: Uint8Array,
+  options: { frames: number; layout: 'BTCHW' | 'BTHWC' },
+): ManifestJson {
+  const { frames, layout } = options;
+  const isPlanar = layout === 'BTCHW';
+  return {
+    schema: 'touchline.model/1',
+    id: 'red-spotter',
+    version: '1.0.0',
+    license: 'Apache-2.0',
+    task: 'spotter',
+    file: 'red-spotter.onnx',
+    sha256: createHash('sha256').update(model).digest('hex'),
+    inputs: [
+      {
+        name: 'frames',
+        media: 'video',
+        fps: 2,
+        layout,
+        dtype: isPlanar ? 'float32' : 'uint8',
+        shape: isPlanar ? ['B', frames, 3, 18, 32] : ['B', frames, 18, 32, 3],
+        ...(isPlanar ? { scale: 1 / 255 } : {}),
+      },
+    ],
+    outputs: [
+      {
+        name: 'logits',
+        role: 'class-scores',
+        shape: ['B', frames, 2],
+        activation: 'softmax',
+        classes: ['background', 'goal'],
+      },
+    ],
+    look: 'everywhere',
+    window: { frames, stride: Math.ceil(frames / 2), receptiveField: 3 },
+    post: { windowSec: 2, threshold: { '*': 0.6 } },
+    signals: { goal: { event: 'goal' } },
+  };
+}
