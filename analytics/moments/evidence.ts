@@ -20,7 +20,7 @@ export interface Evidence {
 
 /** One thing that speaks for a moment, made of signals or spots by the files beside this one. */
 export interface Clue {
-  /** What the rules weigh: `crowd`, `whistle`, `cut-burst`, `motion`, `spot:<label>`, `score`, `replay`. */
+  /** What the rules weigh: `crowd`, `whistle`, `cut-burst`, `motion`, `climax`, `spot:<label>`, `score`, `replay`. */
   kind: string;
   atMs: number;
   untilMs: number;
@@ -70,6 +70,16 @@ export function joinSpots(spots: readonly Spot[], label: string, untilMs: number
     if (known === undefined || isSurer(spot, known)) spotAt.set(spot.atMs, spot);
   }
   return [...spotAt.values()].toSorted((one, other) => one.atMs - other.atMs);
+}
+
+/** Times of the hard cuts, ascending. */
+export function cutTimes(evidence: Evidence): number[] {
+  return joinSpots(evidence.spots, spotLabels.cut, evidence.knownUntilMs).map((spot) => spot.atMs);
+}
+
+/** Was there anything to hear just before a time: else the picture alone has to do. */
+export function hasSoundAt(sound: readonly Sample[], atMs: number): boolean {
+  return firstAtOrAfter(sound, atMs - 5000) < firstAtOrAfter(sound, atMs + 1);
 }
 
 /** A total order, so that the order of arrival decides nothing. */

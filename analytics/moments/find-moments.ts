@@ -1,12 +1,13 @@
 import { momentId } from '../../core/ids.ts';
 import type { Moment } from '../../core/moment.ts';
 import type { Rules } from '../rules/rules.ts';
+import { climaxReachMs } from './climaxes.ts';
 import { clipRange } from './clip-range.ts';
-import type { Clue, Evidence } from './evidence.ts';
+import { cutTimes, hasSoundAt, joinSeries, signalNames, type Clue, type Evidence } from './evidence.ts';
 import { keepIds } from './keep-ids.ts';
 import { fuse, reasonsOf, round, type WeighedClue } from './fuse.ts';
 import { lookBack, type Event } from './look-back.ts';
-import { cutTimes, nearClues, weightOf } from './near-clues.ts';
+import { nearClues, weightOf } from './near-clues.ts';
 import { candidatesOf, pickPeaks, type Candidate } from './peaks.ts';
 import { followScoreboard } from './score-changes.ts';
 import { scoreboardReads } from './scoreboard-reads.ts';
@@ -50,10 +51,17 @@ export function findMoments(evidence: Evidence, rules: Rules): Moment[] {
 /** Stretches where looking at more frames may turn a suspicion into a moment. Ascending, apart from each other. */
 export function fineWindows(evidence: Evidence, rules: Rules): { fromMs: number; untilMs: number }[] {
   const clues = nearClues(evidence, rules);
+  const sound = joinSeries(evidence.signals, signalNames.crowdFloor, evidence.knownUntilMs);
   const windows: { fromMs: number; untilMs: number }[] = [];
   for (const candidate of candidatesOf(clues, evidence, rules)) {
-    if (!isPromising(candidate, rules)) continue;
-    const fromMs = Math.max(0, evidence.fromMs, candidate.atMs - rules.fine.beforeMs);
+    const isBurst = candidate.clues.some(
+      ({ clue }) => clue.kind === 'motion' && clue.atMs === candidate.atMs,
+    );
+    // Without sound a burst of movement may be a climax, and only its cuts can tell.
+    const isSilent = isBurst && rules.climax.weight > 0 && !hasSoundAt(sound, candidate.atMs);
+    if (!isSilent && !isPromising(candidate, rules)) continue;
+    const beforeMs = Math.max(rules.fine.beforeMs, isSilent ? climaxReachMs : 0);
+    const fromMs = Math.max(0, evidence.fromMs, candidate.atMs - beforeMs);
     const untilMs = Math.min(evidence.knownUntilMs, candidate.atMs + rules.fine.afterMs);
     const last = windows.at(-1);
     if (last && fromMs <= last.untilMs) last.untilMs = Math.max(last.untilMs, untilMs);

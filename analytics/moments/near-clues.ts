@@ -1,7 +1,9 @@
 import { TouchlineError } from '../../core/errors.ts';
 import type { ClueWeight, Rules } from '../rules/rules.ts';
+import { climaxes, climaxNearMs } from './climaxes.ts';
 import { crowdRoars, roarJudgedMs, seconds } from './crowd-roars.ts';
 import {
+  cutTimes,
   firstAtOrAfter,
   gapEndBefore,
   joinSeries,
@@ -21,6 +23,7 @@ export function nearClues(evidence: Evidence, rules: Rules): Clue[] {
     ...whistles(evidence),
     ...cutBursts(evidence, rules),
     ...motionBursts(evidence, rules),
+    ...climaxes(evidence, rules),
     ...modelSpots(evidence, rules),
   ]
     .filter((clue) => weightOf(clue.kind, rules).weight > 0 && clue.strength > 0)
@@ -38,6 +41,8 @@ export function weightOf(kind: string, rules: Rules): ClueWeight {
       return rules.cutBurst;
     case 'motion':
       return rules.motion;
+    case 'climax':
+      return rules.climax;
     default: {
       const weight = rules.spots[kind.replace(/^spot:/, '')];
       if (weight) return weight;
@@ -59,13 +64,9 @@ export function horizonMs(rules: Rules): number {
     rules.whistle.afterMs,
     rules.cutBurst.afterMs,
     rules.motion.afterMs,
+    rules.climax.afterMs + climaxNearMs,
     ...spots,
   );
-}
-
-/** Times of the hard cuts, ascending. */
-export function cutTimes(evidence: Evidence): number[] {
-  return joinSpots(evidence.spots, spotLabels.cut, evidence.knownUntilMs).map((spot) => spot.atMs);
 }
 
 function whistles(evidence: Evidence): Clue[] {

@@ -1,5 +1,5 @@
 import type { Rules } from '../rules/rules.ts';
-import { firstAtOrAfter, joinSeries, signalNames, type Clue, type Evidence } from './evidence.ts';
+import { hasSoundAt, joinSeries, signalNames, type Clue, type Evidence } from './evidence.ts';
 import { cluesFor, fuse, type WeighedClue } from './fuse.ts';
 import { horizonMs } from './near-clues.ts';
 
@@ -25,12 +25,11 @@ export function candidatesOf(clues: readonly Clue[], evidence: Evidence, rules: 
   const sound = joinSeries(evidence.signals, signalNames.crowdFloor, evidence.knownUntilMs);
   return times.map((atMs) => {
     const weighed = cluesFor(clues, atMs, rules);
-    const hasSound = firstAtOrAfter(sound, atMs - 5000) < firstAtOrAfter(sound, atMs + 1);
     return {
       atMs,
       clues: weighed,
       score: fuse(weighed),
-      threshold: hasSound ? rules.threshold : rules.thresholdWithoutSound,
+      threshold: hasSoundAt(sound, atMs) ? rules.threshold : rules.thresholdWithoutSound,
     };
   });
 }

@@ -112,6 +112,13 @@ export const rules = z.strictObject({
   motion: ascending({ ...clueWeight.shape, riseMin: z.number().min(1), riseFull: z.number().min(1) }, [
     ['riseMin', 'riseFull'],
   ]),
+  /**
+   * A shot in which the movement rises towards its end, and then the director cuts away. Counts only where there is no sound:
+   * a feed that can be heard has better witnesses.
+   */
+  climax: ascending({ ...clueWeight.shape, riseMin: z.number().min(1), riseFull: z.number().min(1) }, [
+    ['riseMin', 'riseFull'],
+  ]),
   /** What models report, by the label of their spots in lower case. */
   spots: z.record(z.string(), clueWeight),
   score: ascending(

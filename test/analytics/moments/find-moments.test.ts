@@ -339,3 +339,70 @@ function shuffled<T>(items: readonly T[], seed: number): T[] {
     .toSorted((one, other) => one.order - other.order)
     .map(({ item }) => item);
 }
+
+/** A match without a bug and mostly without sound, with `motion` kbit a picture in each half second. */
+function silent(options: { cutsMs: number[]; motion: (atMs: number) => number; sound?: boolean }): Result[] {
+  const scene = {
+    durationMs: 60_000,
+    cutsMs: options.cutsMs,
+    hasBug: false,
+    hasSound: options.sound ?? false,
+  };
+  return resultsOf(scene).map((result) => {
+    const atMs = Array.from(
+      { length: (result.untilMs - result.fromMs) / 500 },
+      (_, index) => result.fromMs + index * 500,
+    );
+    const signal = { name: 'motion.amount', unit: 'kbit/picture', atMs, values: atMs.map(options.motion) };
+    return { ...result, signals: [...result.signals, signal] };
+  });
+}
+
+/** Movement that rises in the last 4 s of a shot that ends at 32.5 s, with its height at 31 s. */
+function attack(rise: number): (atMs: number) => number {
+  return (atMs) => (atMs < 28_500 || atMs >= 32_500 ? 20 : 20 * rise * (atMs === 31_000 ? 1.1 : 1));
+}
+
+function found(options: Parameters<typeof silent>[0]): Moment[] {
+  return findMoments(evidenceOf(silent(options)), soccer);
+}
+
+describe('a match that can only be seen', () => {
+  it('still gives a moment where a shot ended at its height, with less confidence and the reason', () => {
+    const [moment, ...others] = found({ cutsMs: [20_000, 32_500], motion: attack(1.8) });
+    expect(others).toEqual([]);
+    expect(moment).toMatchObject({ label: 'highlight', peakMs: 31_000 });
+    expect(moment?.score).toBeGreaterThanOrEqual(soccer.thresholdWithoutSound);
+    expect(moment?.score).toBeLessThan(soccer.threshold + 0.1);
+    expect(moment?.reasons[0]).toMatchObject({
+      signal: 'climax',
+      text: 'Within one shot the movement rose to 1.8 times what it was, then the picture was cut. There is no sound to confirm it.',
+    });
+  });
+
+  it.each<[string, Parameters<typeof silent>[0]]>([
+    ['that was not cut away from', { cutsMs: [20_000], motion: attack(1.8) }],
+    ['whose movement hardly rose', { cutsMs: [20_000, 32_500], motion: attack(1.3) }],
+    ['too short to compare with itself', { cutsMs: [25_500, 32_500], motion: attack(1.8) }],
+    ['that can be heard, in silence', { cutsMs: [20_000, 32_500], motion: attack(1.8), sound: true }],
+    [
+      'that moved more than the shot before, but not in itself',
+      { cutsMs: [24_400, 32_500], motion: (atMs) => (atMs < 24_400 ? 20 : 36) },
+    ],
+  ])('gives none for a shot %s', (_what, options) => {
+    expect(found(options)).toEqual([]);
+  });
+
+  it('gives none over a gap, on whose two sides the movement cannot be compared', () => {
+    const results = silent({ cutsMs: [20_000, 32_500], motion: attack(1.8) });
+    const gaps = [{ fromMs: 27_000, untilMs: 27_500 }];
+    expect(findMoments(evidenceOf(results, { gaps }), soccer)).toEqual([]);
+  });
+
+  it('is looked at finely around every burst of movement: its cuts are not known otherwise', () => {
+    const options = { cutsMs: [], motion: (atMs: number) => (atMs >= 30_000 && atMs < 31_000 ? 40 : 20) };
+    const windows = fineWindows(evidenceOf(silent(options)), soccer);
+    expect(windows).toEqual([{ fromMs: 18_000, untilMs: 38_000 }]);
+    expect(fineWindows(evidenceOf(silent({ ...options, sound: true })), soccer)).toEqual([]);
+  });
+});
