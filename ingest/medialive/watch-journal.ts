@@ -19,13 +19,17 @@ export type WatchedRun = z.infer<typeof watchedRun>;
 /** What was decided of one object, in the order of the records' numbers. */
 export interface Told {
   record: SegmentRecord;
+  /** Its wall clock is that of the playlist. */
+  isDated: boolean;
   /** Why it is dead on arrival; absent for one that took its place. */
   lateReason?: string;
 }
 
 const journalLine = z.union([
   z.object({ run: watchedRun }),
-  z.object({ told: z.object({ record: segmentRecord, lateReason: z.string().optional() }) }),
+  z.object({
+    told: z.object({ record: segmentRecord, isDated: z.boolean(), lateReason: z.string().optional() }),
+  }),
   z.object({ announced: z.int() }),
 ]);
 
@@ -117,8 +121,8 @@ function readJournal(content: Buffer): {
     if ('run' in line) read.run = line.run;
     else if ('announced' in line) read.lastAnnouncedSeq = Math.max(read.lastAnnouncedSeq, line.announced);
     else {
-      const { record, lateReason } = line.told;
-      read.told.push(lateReason === undefined ? { record } : { record, lateReason });
+      const { lateReason, ...told } = line.told;
+      read.told.push(lateReason === undefined ? told : { ...told, lateReason });
     }
     read.bytes = end + 1;
   }

@@ -3,8 +3,9 @@ import { ticksFromMs, ticksPerMs } from '../../core/media-time.ts';
 import { endOf90k, type SegmentRecord } from '../../core/segment.ts';
 
 import type { SegmentContent } from './segment-content.ts';
+import type { Told } from './watch-journal.ts';
 import { readSegmentName, type Pipeline } from './watch-key.ts';
-import { lengthOf, slackMs, startOf, type FoundSegment, type Head, type OrderLimits } from './watch-order.ts';
+import { isDated, lengthOf, slackMs, startOf, type FoundSegment, type Head, type OrderLimits } from './watch-order.ts';
 
 /** A stretch of time that the run has passed without media. */
 interface Gap {
@@ -49,15 +50,11 @@ export class WatchNumbering {
     return this.#last ? endOf90k(this.#last.record) + this.#last.record.filePtsOffset90k : 0;
   }
 
-  number(
-    found: FoundSegment,
-    content: SegmentContent,
-    object: { bytes: number; sha256: string },
-  ): SegmentRecord {
+  number(found: FoundSegment, content: SegmentContent, object: { bytes: number; sha256: string }): Told {
     const last = this.#last;
     const hasMedia = content.video !== null || content.audio !== null;
     const isSameSession = last !== undefined && followsInSession(found, last.head);
-    const startWallMs = this.#startWallMs(found, content, isSameSession);
+    const { startWallMs, isDated } = this.#startWall(found, content, isSameSession);
     const isJoined = isSameSession && hasMedia && this.#isJoined(found, content, startWallMs);
     let start90k = 0;
     if (last && isJoined) start90k = content.first90k - last.record.filePtsOffset90k;
@@ -76,18 +73,18 @@ export class WatchNumbering {
       gapBefore90k: last && !isJoined ? start90k - endOf90k(last.record) : 0,
       isDiscontinuity: !isJoined,
     };
-    this.restore(record, false);
-    return record;
+    const told: Told = { record, isDated };
+    this.restore(told);
+    return told;
   }
 
   /** The record of what came when its place had been passed, for the ledger: it has a number and no part in the line. */
-  numberLate(
-    found: FoundSegment,
-    content: SegmentContent,
-    object: { bytes: number; sha256: string },
-  ): SegmentRecord {
+  numberLate(found: FoundSegment, content: SegmentContent, object: { bytes: number; sha256: string }): Told {
     const missed = this.missedOf(found);
     const start90k = missed?.start90k ?? 0;
+    const startWallMs = missed?.fromMs ?? startOf(found);
+    const isOverlap =
+      this.head !== undefined && startOf(found) < startWallMs - slackMs(found, this.head, this.#limits);
     const record: SegmentRecord = {
       id: segmentId(this.#run.runId, this.#nextSeq),
       ...this.#run,
@@ -99,12 +96,17 @@ export class WatchNumbering {
       container: 'mpegts',
       ...this.#described(content, found, start90k),
       duration90k: missed ? ticksFromMs(missed.untilMs - missed.fromMs) : 0,
-      startWallMs: Math.round(missed?.fromMs ?? startOf(found)),
+      startWallMs: Math.round(startWallMs),
       gapBefore90k: 0,
       isDiscontinuity: true,
     };
-    this.restore(record, true);
-    return record;
+    const told: Told = {
+      record,
+      isDated: isDated(found),
+      lateReason: isOverlap ? overlapReason : lateReason,
+    };
+    this.restore(told);
+    return told;
   }
 
   /** What of a segment's time the run has passed without media; undefined when it is not most of it. */
@@ -122,11 +124,11 @@ export class WatchNumbering {
   }
 
   /** Takes in a record as `number` and `numberLate` made it. */
-  restore(record: SegmentRecord, isLate: boolean): void {
+  restore({ record, isDated, lateReason }: Told): void {
     this.#nextSeq = record.seq + 1;
     const { startWallMs, start90k } = record;
     const endWallMs = startWallMs + record.duration90k / ticksPerMs;
-    if (isLate) {
+    if (lateReason !== undefined) {
       this.#fill(startWallMs, endWallMs);
       return;
     }
@@ -138,20 +140,23 @@ export class WatchNumbering {
     const [folder, name = ''] = record.key.split('/').slice(-2);
     const pipeline: Pipeline = folder === 'p1' ? 1 : 0;
     const place = readSegmentName(name) ?? { stampMs: startWallMs, counter: 0 };
-    this.#last = { record, head: { pipeline, name, ...place, endWallMs } };
+    this.#last = { record, head: { pipeline, name, ...place, endWallMs, isDated } };
   }
 
   /** The playlist's date, or else what the PTS say, or else the second in the name. */
-  #startWallMs(found: FoundSegment, content: SegmentContent, isSameSession: boolean): number {
-    if (found.listed?.wallMs !== undefined) return found.listed.wallMs;
-    if (this.#last && isSameSession) {
-      const predictedMs = Math.round(
-        this.#last.head.endWallMs + (content.first90k - this.nearPts90k) / ticksPerMs,
-      );
+  #startWall(
+    found: FoundSegment,
+    content: SegmentContent,
+    isSameSession: boolean,
+  ): { startWallMs: number; isDated: boolean } {
+    if (found.listed?.wallMs !== undefined) return { startWallMs: found.listed.wallMs, isDated: true };
+    const { head } = this;
+    if (head && isSameSession) {
+      const startWallMs = Math.round(head.endWallMs + (content.first90k - this.nearPts90k) / ticksPerMs);
       // Its name says the second in which it began: the PTS may say where in it, and no more.
-      if (Math.abs(predictedMs - startOf(found)) <= 1000) return predictedMs;
+      if (Math.abs(startWallMs - startOf(found)) <= 1000) return { startWallMs, isDated: head.isDated };
     }
-    return found.stampMs;
+    return { startWallMs: startOf(found), isDated: false };
   }
 
   #isJoined(found: FoundSegment, content: SegmentContent, startWallMs: number): boolean {
@@ -169,9 +174,11 @@ export class WatchNumbering {
   }
 
   #gap90k(found: FoundSegment, startWallMs: number, isSameSession: boolean): number {
-    const gapMs = startWallMs - (this.#last?.head.endWallMs ?? startWallMs);
-    const isExact = isSameSession && found.listed?.wallMs !== undefined;
-    const toleranceMs = isExact ? sameClockMs : slackMs(found, this.#limits);
+    const { head } = this;
+    if (!head) return 0;
+    const isExact = isSameSession && isDated(found) && head.isDated;
+    const toleranceMs = isExact ? sameClockMs : slackMs(found, head, this.#limits);
+    const gapMs = startWallMs - head.endWallMs;
     return gapMs > toleranceMs ? ticksFromMs(gapMs) : 0;
   }
 
@@ -209,6 +216,9 @@ export class WatchNumbering {
     });
   }
 }
+
+const lateReason = 'late: its place in the run had been passed when it came';
+const overlapReason = 'overlap: a part of it had been taken from the other pipeline';
 
 /** Written by one encoder since its start. */
 function followsInSession(found: FoundSegment, head: Head): boolean {

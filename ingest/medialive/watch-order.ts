@@ -26,6 +26,8 @@ export interface Head {
   counter: number;
   /** When its last picture was over. */
   endWallMs: number;
+  /** The playlist said when, and not just a name that is cut to seconds. */
+  isDated: boolean;
 }
 
 export interface OrderLimits {
@@ -38,8 +40,8 @@ export type Choice = { kind: 'take'; found: FoundSegment } | { kind: 'wait'; unt
 
 /**
  * Which segment comes next on the run's one timeline; pure. It stays on the pipeline it is on while that one delivers. The
- * other's segment for the same time is parked, and taken when the first has not come for one and a half segments. What
- * leaves a hole waits until it is known that nothing will fill it.
+ * other's segment for the same time is parked, and taken when the first has not come for one and a half segments. A hole is
+ * accepted when of neither pipeline anything can be expected to fill it.
  *
  * @param found everything known, what was taken included, in any order
  * @param isEnding nothing more will be written: nothing is waited for
@@ -52,34 +54,36 @@ export function chooseNext(options: {
   isEnding: boolean;
 }): Choice {
   const { head, found, nowMs, limits, isEnding } = options;
-  const ahead = found.filter((one) => !one.isRefused && (head === undefined || isAhead(one, head, limits)));
-  const firstOf = (pipeline: Pipeline): FoundSegment | undefined =>
-    ahead
-      .filter((one) => one.pipeline === pipeline)
-      .reduce<FoundSegment | undefined>(
-        (first, one) => (first && !isBefore(one, first) ? first : one),
-        undefined,
-      );
+  const ahead = found.filter((one) => !one.isRefused && (!head || isAhead(one, head, limits)));
+  const firstOf = (pipeline: Pipeline): FoundSegment | undefined => {
+    const own = ahead.filter((one) => one.pipeline === pipeline);
+    return own.reduce<FoundSegment | undefined>(
+      (first, one) => (first && !isBefore(one, first) ? first : one),
+      undefined,
+    );
+  };
   const own = firstOf(head?.pipeline ?? 0);
   const other = firstOf(head?.pipeline === 1 ? 0 : 1);
-  const ripe = (one: FoundSegment, beside: FoundSegment | undefined): number =>
-    Math.max(placedAtMs(one, isEnding), isEnding ? -Infinity : one.seenMs + parkMs(one, beside));
-  const parkMs = (one: FoundSegment, beside: FoundSegment | undefined): number => {
-    if (!head) return limits.pipelineCount === 2 && !beside ? failoverMs(limits) : 0;
-    return parkedMs(one, { head, beside, found, limits });
-  };
+  const takeFrom = (one: FoundSegment, atMs: number): Choice =>
+    isEnding || atMs <= nowMs ? { kind: 'take', found: one } : { kind: 'wait', untilMs: atMs };
+  const placedMs = (one: FoundSegment | undefined): number => (one ? placedAtMs(one, isEnding) : -Infinity);
 
-  const choices = [
-    ...(own ? [{ found: own, atMs: ripe(own, other) }] : []),
-    ...(other ? [{ found: other, atMs: ripe(other, own) }] : []),
-  ];
-  const [first, second] = choices.filter(({ atMs }) => atMs <= nowMs).map((choice) => choice.found);
-  if (first && second) {
-    const isEarlier = startOf(second) < startOf(first) - slackMs(second, limits);
-    return { kind: 'take', found: isEarlier && !joins(first, head, limits) ? second : first };
+  const earliest = earlierOf(own, other, limits);
+  if (!earliest) return { kind: 'wait', untilMs: Infinity };
+  if (placedMs(own) > nowMs) return { kind: 'wait', untilMs: placedMs(own) };
+  if (head && own && joins(own, head, limits)) return { kind: 'take', found: own };
+  if (placedMs(other) > nowMs) return { kind: 'wait', untilMs: placedMs(other) };
+  if (head && other && joins(other, head, limits)) {
+    // When our own pipeline has gone past this place, it will not fill it.
+    const isPassed = own !== undefined && isNextOfItsOwn(own, found, limits);
+    return takeFrom(other, isPassed ? nowMs : other.seenMs + failoverMs(limits));
   }
-  if (first) return { kind: 'take', found: first };
-  return { kind: 'wait', untilMs: Math.min(...choices.map(({ atMs }) => atMs)) };
+  const absentUntilMs = limits.pipelineCount === 2 ? earliest.seenMs + failoverMs(limits) : nowMs;
+  const expectedUntilMs = [own, other].map((one) => {
+    if (!one) return absentUntilMs;
+    return !head || isNextOfItsOwn(one, found, limits) ? nowMs : one.seenMs + holeMsMax;
+  });
+  return takeFrom(earliest, Math.max(...expectedUntilMs));
 }
 
 /** Not before what was taken: it can still have a place. */
@@ -87,7 +91,7 @@ export function isAhead(found: FoundSegment, head: Head, limits: OrderLimits): b
   if (found.pipeline === head.pipeline) {
     return found.stampMs === head.stampMs ? found.counter > head.counter : found.stampMs > head.stampMs;
   }
-  return startOf(found) >= head.endWallMs - slackMs(found, limits);
+  return startOf(found) >= head.endWallMs - slackMs(found, head, limits);
 }
 
 /** From when on its times are what they will be: its playlist is written right behind it. */
@@ -104,46 +108,36 @@ export function lengthOf(found: FoundSegment, limits: OrderLimits): number {
   return found.listed?.durationMs ?? limits.segmentMs;
 }
 
-/** How far two times of one instant may lie apart: two encoders' clocks, or a clock and a time cut to seconds. */
-export function slackMs(found: FoundSegment, { segmentMs }: OrderLimits): number {
-  return found.listed?.wallMs === undefined ? Math.min(1000, segmentMs / 2) : Math.min(500, segmentMs / 4);
+/** How far two times of one instant may lie apart: two encoders' clocks, or times of which one was cut to seconds. */
+export function slackMs(one: FoundSegment, other: FoundSegment | Head, { segmentMs }: OrderLimits): number {
+  return isDated(one) && isDated(other) ? Math.min(500, segmentMs / 4) : Math.min(1000, segmentMs / 2);
+}
+
+export function isDated(one: FoundSegment | Head): boolean {
+  return 'isDated' in one ? one.isDated : one.listed?.wallMs !== undefined;
 }
 
 /** "Within two segments": one and a half, and the time that looking takes. */
-export function failoverMs({ segmentMs }: OrderLimits): number {
+function failoverMs({ segmentMs }: OrderLimits): number {
   return 1.5 * segmentMs;
 }
 
-/** How long a segment is parked for what may come before it. */
-function parkedMs(
-  one: FoundSegment,
-  about: {
-    head: Head;
-    beside: FoundSegment | undefined;
-    found: readonly FoundSegment[];
-    limits: OrderLimits;
-  },
-): number {
-  const { head, beside, limits } = about;
-  const isOwn = one.pipeline === head.pipeline;
-  const leavesHole = !joins(one, head, limits);
-  if (isOwn && !leavesHole) return 0;
-  if (!leavesHole) {
-    // The other pipeline fills the place. When ours has already gone past it, ours will not.
-    const isPassed =
-      beside !== undefined && !joins(beside, head, limits) && isNextOfItsOwn(beside, about.found, limits);
-    return isPassed ? 0 : failoverMs(limits);
-  }
-  const waitsForOther = isOwn && limits.pipelineCount === 1 ? 0 : failoverMs(limits);
-  // Nothing lies between it and the one before it: the input paused, or the encoder started anew.
-  return isNextOfItsOwn(one, about.found, limits) ? waitsForOther : holeMsMax;
+/** Of two that are as early as each other, the one of the pipeline we are on. */
+function earlierOf(
+  own: FoundSegment | undefined,
+  other: FoundSegment | undefined,
+  limits: OrderLimits,
+): FoundSegment | undefined {
+  if (!own || !other) return own ?? other;
+  return startOf(other) < startOf(own) - slackMs(other, own, limits) ? other : own;
 }
 
-function joins(one: FoundSegment, head: Head | undefined, limits: OrderLimits): boolean {
-  if (head === undefined || startOf(one) - head.endWallMs > slackMs(one, limits)) return false;
+/** It begins where the run stands. */
+function joins(one: FoundSegment, head: Head, limits: OrderLimits): boolean {
+  if (startOf(one) - head.endWallMs > slackMs(one, head, limits)) return false;
   // With nothing but whole seconds to go by, a counter that skips one says more than the time.
   const isNext = one.pipeline !== head.pipeline || one.counter === head.counter + 1;
-  return isNext || one.listed?.wallMs !== undefined;
+  return isNext || isDated(one);
 }
 
 /** The segment that its pipeline wrote before it is known: none of that pipeline is missing in front of it. */

@@ -15,7 +15,7 @@ import { WatchJournal, type Told, type WatchedRun } from './watch-journal.ts';
 import { runFolder, type Pipeline } from './watch-key.ts';
 import { PipelineListing, type ListedObject, type WatchObjects } from './watch-listing.ts';
 import { WatchNumbering } from './watch-numbering.ts';
-import { chooseNext, isAhead, placedAtMs, slackMs, startOf, type FoundSegment } from './watch-order.ts';
+import { chooseNext, isAhead, placedAtMs, type FoundSegment } from './watch-order.ts';
 
 /** What the watcher tells: as any driver does, and what came too late for its place. */
 export interface WatchEvents extends Pick<IngestEvents, 'onRunStarted' | 'onSegment' | 'onRunEnded'> {
@@ -162,7 +162,7 @@ export class RunWatch {
 
   async #resume(opened: { told: Told[]; lastAnnouncedSeq: number }, teller: Teller): Promise<void> {
     for (const told of opened.told) {
-      this.#numbering.restore(told.record, told.lateReason !== undefined);
+      this.#numbering.restore(told);
       this.#count(told);
       if (told.record.seq > opened.lastAnnouncedSeq) await teller.announce(told);
     }
@@ -279,20 +279,21 @@ export class RunWatch {
     if (!object) return;
     const before = this.#numbering.head;
     const content = readSegmentContent(object.content, this.#numbering.nearPts90k);
-    const record = this.#numbering.number(found, content, object.described);
+    const told = this.#numbering.number(found, content, object.described);
+    const { seq } = told.record;
     if (before && before.pipeline !== found.pipeline) {
       this.#counts.failover += 1;
       this.#options.log.warn('pipeline changed', {
         runId: this.run.runId,
         to: found.pipeline,
-        seq: record.seq,
+        seq,
       });
     }
     if (content.problems.length > 0) {
       this.#options.log.warn('segment damaged', { key: found.key, problems: content.problems });
     }
-    this.#count({ record });
-    await teller.tell({ record });
+    this.#count(told);
+    await teller.tell(told);
   }
 
   /** What lies behind the run's head and in one of its gaps came too late. It is named, and fills the gap for any twin. */
@@ -302,8 +303,7 @@ export class RunWatch {
     for (const found of this.#found.values()) {
       const { head } = this.#numbering;
       if (!head || found.isRefused || isAhead(found, head, this.run)) continue;
-      const missed = this.#numbering.missedOf(found);
-      if (!missed) continue;
+      if (!this.#numbering.missedOf(found)) continue;
       const placedMs = placedAtMs(found, isEnding);
       if (placedMs > clock.monotonicMs()) {
         untilMs = Math.min(untilMs, placedMs);
@@ -311,15 +311,12 @@ export class RunWatch {
       }
       const object = await this.#read(found, persistence);
       if (!object) continue;
-      const isOverlap = startOf(found) < missed.fromMs - slackMs(found, this.run);
-      const lateReason = isOverlap
-        ? 'overlap: a part of it had been taken from the other pipeline'
-        : 'late: its place in the run had been passed when it came';
       const content = readSegmentContent(object.content, this.#numbering.nearPts90k);
-      const record = this.#numbering.numberLate(found, content, object.described);
-      log.warn('segment late', { runId: this.run.runId, key: found.key, seq: record.seq, lateReason });
-      this.#count({ record, lateReason });
-      await teller.tell({ record, lateReason });
+      const told = this.#numbering.numberLate(found, content, object.described);
+      const { seq } = told.record;
+      log.warn('segment late', { runId: this.run.runId, key: found.key, seq, reason: told.lateReason });
+      this.#count(told);
+      await teller.tell(told);
     }
     return untilMs;
   }

@@ -102,11 +102,10 @@ export class WatchHouse implements WatchObjects, WatchEvents, EventInbox, Bucket
   async end(runId: string): Promise<void> {
     this.#watchCount -= 1;
     const ending = this.watcher?.endRun(runId, 'stopped');
-    const isEnded = async (): Promise<boolean> =>
-      await Promise.race([
-        ending?.then(() => true),
-        new Promise<false>((resolve) => setImmediate(resolve, false)),
-      ]);
+    const isEnded = async (): Promise<boolean> => {
+      const turn = new Promise<false>((resolve) => setImmediate(resolve, false));
+      return await Promise.race([ending?.then(() => true) ?? turn, turn]);
+    };
     const startedAt = performance.now();
     for (let turn = 0; !(await isEnded()); turn += 1) {
       if (turn % 50 === 49) this.clock.advance(50);

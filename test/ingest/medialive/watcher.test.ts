@@ -152,7 +152,7 @@ describe('a run that MediaLive writes', () => {
     }
     await house.pass(4000);
     expect(house.line.map((record) => [record.start90k, record.startWallMs, record.epoch])).toEqual(
-      [0, 1, 2, 3].map((nth) => [nth * 180_000, wallOf(nth) - 250, 0]),
+      [0, 1, 2, 3].map((nth) => [nth * 180_000, wallOf(nth) + 250, 0]),
     );
   });
 
@@ -487,7 +487,7 @@ describe('bad input', () => {
     await put();
     house.send(bridgeEvent('media', key));
     await house.pass(5000);
-    expect(house.line[0]?.startWallMs).toBe(Math.floor(wallOf(0) / 1000) * 1000);
+    expect(house.line[0]?.startWallMs).toBe(wallOf(0) + 250);
     expect(house.gets).toEqual([key]);
   });
 
