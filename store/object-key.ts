@@ -7,11 +7,17 @@ const partCharsMax = 255;
 /** The rule of `object-store.ts`, the same for every engine. @throws TouchlineError `store.bad-key` */
 export function checkKey(key: string): void {
   if (key.length > keyCharsMax) throw badKey(key.slice(0, 80), `it has ${key.length} characters`);
-  for (const part of key.split('/')) {
-    const isGood = /^[A-Za-z0-9._-]+$/.test(part) && part !== '.' && part !== '..';
-    if (!isGood || part.length > partCharsMax)
-      throw badKey(key, `"${part.slice(0, 80)}" cannot be a part of it`);
-  }
+  const wrong = key.split('/').find((part) => !isPart(part));
+  if (wrong !== undefined) throw badKey(key, `"${wrong.slice(0, 80)}" cannot be a part of it`);
+}
+
+/** For names that others gave. */
+export function isKey(name: string): boolean {
+  return name.length <= keyCharsMax && name.split('/').every(isPart);
+}
+
+function isPart(part: string): boolean {
+  return /^[A-Za-z0-9._-]+$/.test(part) && part !== '.' && part !== '..' && part.length <= partCharsMax;
 }
 
 export function badKey(key: string, why: string): TouchlineError {

@@ -9,6 +9,7 @@ export interface ObjectStore {
   /**
    * Durable when it resolves. `ifNoneMatch`: an existing object is left as it is and `created` is false; the caller
    * compares `sha256` when it matters. Without it an existing object is replaced in one step.
+   * The type has to be the one that the ending of the key says (`store.bad-key`).
    *
    * @throws TouchlineError `store.full` (retryable), `store.unavailable` (retryable)
    */
@@ -16,7 +17,7 @@ export interface ObjectStore {
     key: string,
     body: Uint8Array | AsyncIterable<Uint8Array>,
     options: { contentType: string; ifNoneMatch?: boolean },
-  ): Promise<{ created: boolean; object: ObjectInfo }>;
+  ): Promise<{ created: boolean; object: PutObject }>;
 
   /** @param range bytes, both ends inclusive. @throws TouchlineError `store.not-found` */
   get(key: string, range?: { start: number; end: number }): Promise<Uint8Array>;
@@ -36,6 +37,12 @@ export interface ObjectStore {
   /** A path on this machine where the object lies as a file, for people; undefined when the engine has none. */
   localPath(key: string): string | undefined;
 
+  /**
+   * An address that gives the object to whoever has it, for `seconds` (<= 900, more is cut to that), so that a browser
+   * fetches it there. Left out by engines that have no such addresses.
+   */
+  presign?(key: string, options: { seconds: number; downloadName?: string }): Promise<string>;
+
   /** Writes, reads and removes a probe object. @throws TouchlineError saying what is wrong and how to mend it */
   check(): Promise<void>;
 }
@@ -48,3 +55,6 @@ export interface ObjectInfo {
   etag: string;
   modifiedAtMs: number;
 }
+
+/** An engine need not know yet when the object was written. */
+export type PutObject = Omit<ObjectInfo, 'modifiedAtMs'>;

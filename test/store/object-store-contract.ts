@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ObjectStore } from '../../store/object-store.ts';
@@ -28,10 +30,14 @@ export function objectStoreContract(
       const { created, object } = await store.put('a/b.ts', bytes(1, 2, 3), { contentType: 'video/mp2t' });
       expect(created).toBe(true);
       expect(object).toMatchObject({ key: 'a/b.ts', bytes: 3, contentType: 'video/mp2t' });
-      expect(object.modifiedAtMs).toBeGreaterThan(beforeMs - 2000);
       expect(object.etag).toMatch(/^".+"$/);
       expect([...(await store.get('a/b.ts'))]).toEqual([1, 2, 3]);
-      expect(await store.head('a/b.ts')).toEqual(object);
+      const known = await store.head('a/b.ts');
+      expect(known).toMatchObject(object);
+      expect(known?.modifiedAtMs).toBeGreaterThan(beforeMs - 2000);
+      const listed = await store.list('');
+      expect(listed).toMatchObject([object]);
+      expect(listed[0]?.modifiedAtMs).toBeGreaterThan(beforeMs - 2000);
     });
 
     it('keeps an empty object', async () => {
@@ -54,6 +60,36 @@ export function objectStoreContract(
       await expect(store.put('old.bin', breakingOff(), binary)).rejects.toThrow(/broke off/);
       expect([...(await store.get('old.bin'))]).toEqual([7]);
       expect((await store.list('')).map((object) => object.key)).toEqual(['old.bin']);
+    });
+
+    it('takes more than fits into one part, and refuses to replace it when asked', async () => {
+      const once = { ...binary, ifNoneMatch: true };
+      expect(await store.put('large.bin', large(), once)).toMatchObject({
+        created: true,
+        object: { bytes: 17_000_000 },
+      });
+      expect(await store.put('large.bin', large(), once)).toMatchObject({
+        created: false,
+        object: { bytes: 17_000_000 },
+      });
+      const hash = createHash('sha256');
+      for await (const piece of await store.stream('large.bin')) hash.update(piece);
+      const expected = createHash('sha256');
+      for await (const piece of large()) expected.update(piece);
+      expect(hash.digest('hex')).toBe(expected.digest('hex'));
+      expect([...(await store.get('large.bin', { start: 8_999_999, end: 9_000_000 }))]).toEqual([8, 9]);
+    });
+
+    it('shows nothing of a large body that breaks off', async () => {
+      await expect(store.put('large.bin', large(12), binary)).rejects.toThrow(/broke off/);
+      expect(await store.list('')).toEqual([]);
+    });
+
+    it('refuses a type that the name of the object contradicts', async () => {
+      await expect(store.put('x.mp4', Buffer.from('x'), { contentType: 'image/png' })).rejects.toMatchObject({
+        code: 'store.bad-key',
+        message: expect.stringContaining('says video/mp4, and its content is image/png') as string,
+      });
     });
 
     it('replaces an object in one step, and its validator changes', async () => {
@@ -119,6 +155,9 @@ export function objectStoreContract(
     it('refuses bytes that begin behind the end', async () => {
       await put('x.txt', 'abcdefghij');
       await expect(store.get('x.txt', { start: 10, end: 12 })).rejects.toMatchObject({
+        code: 'store.bad-range',
+      });
+      await expect(store.get('x.txt', { start: 3, end: 2 })).rejects.toMatchObject({
         code: 'store.bad-range',
       });
     });
@@ -237,6 +276,15 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<string> {
 
 async function* inPieces(): AsyncGenerator<Uint8Array> {
   for (let index = 0; index < 50; index += 1) yield Buffer.alloc(20_000, index);
+}
+
+/** 17 MB in pieces of one buffer that is used again and again. */
+async function* large(breaksAt = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
+  const piece = Buffer.alloc(1_000_000);
+  for (let index = 0; index < 17; index += 1) {
+    if (index === breaksAt) throw new Error('the source broke off');
+    yield piece.fill(index);
+  }
 }
 
 async function* breakingOff(): AsyncGenerator<Uint8Array> {
