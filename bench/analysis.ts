@@ -42,9 +42,17 @@ try {
       `${readTransportStream(bytes).video.length} pictures\n`,
   );
   await analyst.ready();
+  let runCount = 0;
   const analyse = async (pass: 'coarse' | 'fine'): Promise<void> => {
+    const runId = `run_${(runCount += 1)}`; // Nothing is remembered of the round before.
     for (const { segment, bytes } of media) {
-      await analyst.analyse({ segment, bytes, pass, sport: 'soccer', signal: new AbortController().signal });
+      await analyst.analyse({
+        segment: { ...segment, runId },
+        bytes,
+        pass,
+        sport: 'soccer',
+        signal: new AbortController().signal,
+      });
     }
   };
   const runs: { row: Row; run: () => Promise<unknown> }[] = [

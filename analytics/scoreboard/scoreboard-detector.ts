@@ -3,6 +3,7 @@ import type { Detector, Findings, SegmentSample } from '../detectors/detector.ts
 import type { Inference } from '../inference/inference.ts';
 import type { ModelPack } from '../inference/model-manifest.ts';
 import { bandRowCount } from '../sampling/picture-request.ts';
+import { BoardMemory } from './board-memory.ts';
 import { missingLines } from './complete-lines.ts';
 import { findText } from './find-text.ts';
 import { lumaOf, type Box, type Luma, type RgbPicture } from './pixels.ts';
@@ -17,14 +18,16 @@ const readsPerSecondMax = 1;
 const lineCountMax = 12;
 const regionCountMax = 4;
 const guessConfidenceMin = 0.7;
+/** Runs that one worker has in hand at a time; each takes up to 4 MB. */
+const runCountMax = 8;
 
 /**
  * Reads what stands still on the picture: the score bug. One spot `scoreboard` per picture looked at, with
  * `evidence.fields`: words as `{ box: [x, y, width, height] in per mille of the picture, text, confidence }`; no fields
  * = there is no text that stands still. What is a clock and what a score is for `moments/` to find out, over segments.
  *
- * Nothing is kept between segments, so it does not matter which worker gets which. Within one, text is looked for once
- * and a line is read again only when its pixels have changed.
+ * Within a segment, text is looked for once. A line is read again only when its pixels have changed (`board-memory.ts`); a
+ * worker that has not seen the segments before finds the same.
  */
 export function createScoreboardDetector(parts: {
   inference: Inference;
@@ -32,6 +35,15 @@ export function createScoreboardDetector(parts: {
   textReader: ModelPack;
 }): Detector {
   const alphabet = loadAlphabet(parts.textReader);
+  const memories = new Map<string, BoardMemory>();
+  const memoryOf = (runId: string): BoardMemory => {
+    const memory = memories.get(runId) ?? new BoardMemory();
+    memories.delete(runId);
+    memories.set(runId, memory); // The last one used stands last.
+    const [oldest = ''] = memories.keys();
+    if (memories.size > runCountMax) memories.delete(oldest);
+    return memory;
+  };
   return {
     name: 'scoreboard',
     needs: ({ pass }) =>
@@ -46,7 +58,7 @@ export function createScoreboardDetector(parts: {
       const lines = await findLines({ pictures, lumas, frame, signal, parts });
       const read = (picture: RgbPicture, line: Box): Promise<Word[]> =>
         readText(picture, line, { inference: parts.inference, model: parts.textReader, alphabet, signal });
-      return await readPictures(sample, { lines, lumas, frame, read });
+      return await readPictures(sample, { lines, lumas, frame, read, memory: memoryOf(segment.runId) });
     },
   };
 }
@@ -121,22 +133,24 @@ async function readPictures(
     lumas: readonly Luma[];
     frame: Frame;
     read: (picture: RgbPicture, line: Box) => Promise<Word[]>;
+    memory: BoardMemory;
   },
 ): Promise<Findings> {
   const spots: Spot[] = [];
   const lines = [...about.lines.found, ...about.lines.guessed];
-  const lastRead = lines.map((): { luma: Luma; words: Word[] } | undefined => undefined);
   for (const [index, picture] of sample.pictures.entries()) {
     const luma = about.lumas[index];
     if (!luma) continue;
     let words: Word[] = [];
     for (const [at, line] of lines.entries()) {
-      const before = lastRead[at];
-      const isSame = before !== undefined && isUnchanged(before.luma, luma, line);
-      const read = isSame ? before : { luma, words: await about.read(picture, line) };
-      lastRead[at] = read;
+      const seen = { luma, atMs: sample.startMs, segmentId: sample.segment.id };
+      let read = about.memory.wordsOf(line, seen);
+      if (!read) {
+        read = await about.read(picture, line);
+        about.memory.keepWords(line, seen, read);
+      }
       const isGuess = at >= about.lines.found.length;
-      words.push(...(isGuess ? read.words.filter(isScoreLike) : read.words));
+      words.push(...(isGuess ? read.filter(isScoreLike) : read));
     }
     words = withoutEchoes(words);
     spots.push({
@@ -193,29 +207,6 @@ function withoutEchoes(words: readonly Word[]): Word[] {
     if (!isEcho) kept.push(word);
   }
   return kept.toSorted((one, other) => one.top - other.top || one.left - other.left);
-}
-
-/** A changed digit moves its own pixels by half the contrast; compression moves a still block by 1 to 3. */
-const blockDifferenceMax = 8;
-
-/** Compares in blocks as wide as half a digit, so that one digit in a long line is not averaged away. */
-function isUnchanged(before: Luma, after: Luma, line: Box): boolean {
-  const top = Math.max(0, Math.floor(line.top / after.step));
-  const bottom = Math.min(after.height, Math.ceil(line.bottom / after.step));
-  const left = Math.max(0, Math.floor(line.left / after.step));
-  const right = Math.min(after.width, Math.ceil(line.right / after.step));
-  const blockWidth = Math.max(2, Math.round((bottom - top) / 4));
-  for (let from = left; from < right; from += blockWidth) {
-    const until = Math.min(right, from + blockWidth);
-    let difference = 0;
-    for (let y = top; y < bottom; y += 1) {
-      for (let at = y * after.width + from; at < y * after.width + until; at += 1) {
-        difference += Math.abs((after.values[at] ?? 0) - (before.values[at] ?? 0));
-      }
-    }
-    if (difference > blockDifferenceMax * (until - from) * (bottom - top)) return false;
-  }
-  return true;
 }
 
 /** From pixels of the two stacked bands to per mille of the whole picture. */

@@ -44,14 +44,19 @@ interface Field {
   box: [number, number, number, number];
 }
 
+/** Each file is a run of its own. */
+let runCount = 0;
+
 async function spotsOf(
   path: string,
   how: { everyMs?: number; filter?: string; durationMs?: number; segmentMs?: number } = {},
 ): Promise<Spot[]> {
   const { everyMs = 2000, segmentMs = 4000, ...rest } = how;
   const spots: Spot[] = [];
+  runCount += 1;
   for (const sample of segmentSamples(bandPictures(path, { everyMs, share: 0.22, ...rest }), segmentMs)) {
-    spots.push(...(await detector.detect(sample, new AbortController().signal)).spots);
+    const segment = { ...sample.segment, runId: `run_${runCount}` };
+    spots.push(...(await detector.detect({ ...sample, segment }, new AbortController().signal)).spots);
   }
   return spots;
 }
