@@ -2,11 +2,14 @@ import type { Command } from 'commander';
 
 import type { ChannelView } from '../../control/match-desk.ts';
 import type { ApiClient } from '../api-client.ts';
+import { inputOf, inputTypes, type InputOptions } from '../channel-input.ts';
 import type { CliIo } from '../cli-io.ts';
 
 interface Made {
   id: string;
   name: string;
+  driver?: string;
+  endpoints?: { label: string; url: string }[];
   ingest: { rtmp: string; key: string };
 }
 type Shown = ChannelView & { ingest: { rtmp: string }; health: { advice: string[] } | null };
@@ -22,9 +25,25 @@ export function register(program: Command, io: CliIo): void {
     .command('create <name>')
     .description('Make a channel; its key is shown this once')
     .option('--sport <sport>', 'soccer, basketball, tennis, cricket or generic')
-    .option('--json', 'print { id, name, ingest: { rtmp, key } }')
-    .action(async (name: string, options: Options & { sport?: string }) => {
-      const wish = { name, ...(options.sport === undefined ? {} : { sport: options.sport }) };
+    .option('--driver <driver>', 'who captures it: local (the default) or medialive')
+    .option('--input <type>', `how the feed comes to MediaLive: ${inputTypes.join(', ')}`)
+    .option('--allow <range...>', 'who may push, as 203.0.113.7/32')
+    .option('--url <address...>', 'what is pulled or played: one, or two for two pipelines')
+    .option('--caller <host:port...>', 'the SRT listener that MediaLive calls: one, or two')
+    .option('--flow <arn...>', 'the MediaConnect flow: one, or two')
+    .option('--standard', 'two pipelines for what is pushed')
+    .option('--latency <ms>', 'of SRT, 120 to 15000; 2000 unless told otherwise')
+    .option('--stream-id <id>', 'of SRT')
+    .option('--passphrase <arn>', 'of the secret with the SRT passphrase; without it one is made')
+    .option('--json', 'print { id, name, driver, endpoints, ingest: { rtmp, key } }')
+    .action(async (name: string, options: Options & InputOptions & { sport?: string; driver?: string }) => {
+      const input = inputOf(options);
+      const wish = {
+        name,
+        ...(options.sport === undefined ? {} : { sport: options.sport }),
+        ...(options.driver === undefined ? {} : { driver: options.driver }),
+        ...(input === undefined ? {} : { input }),
+      };
       const made = await withServer(io, async (api) => await api.post<Made>('/channels', wish));
       showKey(io, made, options);
     });
@@ -78,6 +97,16 @@ export function register(program: Command, io: CliIo): void {
         else showChannel(io, channel);
       });
   }
+
+  channel
+    .command('delete <name>')
+    .description('Stop it and take it away; its runs and clips stay')
+    .option('--json', 'print { deleted }')
+    .action(async (name: string, options: Options) => {
+      await withServer(io, async (api) => await api.delete(`/channels/${encodeURIComponent(name)}`));
+      if (options.json) io.printJson({ deleted: name });
+      else io.tell(`Channel ${name} is gone.`);
+    });
 }
 
 async function withServer<T>(io: CliIo, use: (api: ApiClient) => Promise<T>): Promise<T> {
@@ -86,12 +115,19 @@ async function withServer<T>(io: CliIo, use: (api: ApiClient) => Promise<T>): Pr
 }
 
 function showKey(io: CliIo, made: Made, { json }: Options): void {
-  const { id, name, ingest } = made;
+  const { id, name, ingest, driver = 'local', endpoints = [] } = made;
   if (json) {
-    io.printJson({ id, name, ingest });
+    io.printJson({ id, name, driver, endpoints, ingest });
     return;
   }
   io.print(`${name}  ${id}`);
+  if (driver !== 'local') {
+    io.print(`  driver      ${driver}`);
+    for (const { label, url } of endpoints) io.print(`  ${label}  ${url}`);
+    if (endpoints.length === 0)
+      io.tell('Where to push to stands in `touchline channel list` within a minute.');
+    return;
+  }
   io.print(`  server      ${ingest.rtmp.replace(/\/[^/]*$/, '')}`);
   io.print(`  stream key  ${ingest.key}`);
   io.print(`  ffmpeg      ffmpeg -re -i MATCH.mp4 -c copy -f flv ${ingest.rtmp}`);
@@ -100,6 +136,7 @@ function showKey(io: CliIo, made: Made, { json }: Options): void {
 
 function showChannel(io: CliIo, channel: Shown): void {
   io.print(`${channel.name.padEnd(24)} ${channel.state.padEnd(10)} ${channel.id}`);
+  for (const { label, url } of channel.endpoints) io.print(`  ${label} ${url}`);
   if (channel.stateReason !== null) io.print(`  ${channel.stateReason}`);
   for (const line of channel.health?.advice ?? []) io.print(`  ${line}`);
   for (const key of channel.keys) io.print(`  key ${key.id}`);

@@ -21,7 +21,10 @@ export function channelRoutes({ desk, rtmpBase }: { desk: MatchDesk; rtmpBase: s
     .post('/', async (context) => {
       const wish = await parseBody(context, channelWish);
       const { channel, key } = await desk.createChannel(wish as Parameters<MatchDesk['createChannel']>[0]);
-      return context.json({ id: channel.id, name: channel.name, ingest: ingest(key) }, 201, noStore);
+      const { id, name, driver } = channel;
+      // The key opens our own ingest; another driver has doors of its own, which stand in `endpoints` once they are made.
+      const made = { id, name, driver, endpoints: channel.endpoints, ingest: ingest(key) };
+      return context.json(made, 201, noStore);
     })
     .get('/:id', async (context) => context.json(view(await desk.getChannel(idOf(context)))))
     .delete('/:id', async (context) => {
@@ -56,6 +59,9 @@ const channelWish = z.strictObject({
   name: z.string().min(1).max(200),
   sport: z.string().min(1).max(60).optional(),
   segmentMs: z.int().optional(),
+  driver: z.string().min(1).max(60).optional(),
+  /** The driver's to check. */
+  input: z.record(z.string(), z.unknown()).optional(),
 });
 
 function idOf(context: { req: { param(name: 'id'): string } }): string {
