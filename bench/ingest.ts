@@ -39,6 +39,7 @@ async function serve(folder: string): Promise<void> {
         segmentCount += 1;
         process.send?.({ segmentCount });
       },
+      onSegmentLate: async () => {},
       onRunEnded: async () => {},
       onHealth: () => {},
     },

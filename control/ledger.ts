@@ -99,6 +99,32 @@ export async function insertSegment(
   return true;
 }
 
+/** One that is dead on arrival: no job looks at it. */
+export async function insertLateSegment(
+  db: Db,
+  record: SegmentRecord,
+  about: { reason: string; nowMs: number },
+): Promise<boolean> {
+  const done = await db
+    .insertInto('segments')
+    .values({
+      id: record.id,
+      run_id: record.runId,
+      channel_id: record.channelId,
+      seq: record.seq,
+      state: 'dead',
+      dead_reason: about.reason,
+      record: JSON.stringify(record),
+      stored_at_ms: about.nowMs,
+      queued_at_ms: null,
+      analysed_at_ms: null,
+      terminal_at_ms: about.nowMs,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  return done.numInsertedOrUpdatedRows !== 0n;
+}
+
 export function analyseJobFor(
   segment: SegmentRecord,
   about: {

@@ -88,6 +88,7 @@ export async function openMatchDesk(
   const ingestEvents: IngestEvents = {
     onRunStarted: async (run) => await runs.onRunStarted(run),
     onSegment: async (segment) => await runs.onSegment(segment),
+    onSegmentLate: async ({ segment, reason }) => await runs.onSegmentLate(segment, reason),
     onRunEnded: async (run) => await runs.onRunEnded(run),
     onHealth: (health) => channels?.onHealth(health),
   };

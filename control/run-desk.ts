@@ -20,6 +20,7 @@ import {
   insertFindings,
   insertJob,
   insertRun,
+  insertLateSegment,
   insertSegment,
   markAnalysed,
   reasonOf,
@@ -109,6 +110,17 @@ export class RunDesk {
       return [
         { kind: 'segment.stored', channelId, runId, subjectId: id, data: { seq, bytes: record.bytes } },
       ];
+    });
+  }
+
+  /** It came when the run had gone past it: written down with its reason, never looked at, never cut from. */
+  async onSegmentLate(record: SegmentRecord, reason: string): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    await this.#step(record.runId, async (db, timeline) => {
+      if (!(await insertLateSegment(db, record, { reason, nowMs }))) return undefined;
+      addSegment(timeline, record, { deadReason: reason });
+      const { id, seq, channelId, runId } = record;
+      return [{ kind: 'segment.dead', channelId, runId, subjectId: id, data: { seq, reason } }];
     });
   }
 

@@ -78,9 +78,16 @@ export function newTimelineSegment(record: SegmentRecord): TimelineSegment {
 }
 
 /** Takes an announced segment in; the second announcement changes nothing. */
-export function addSegment(timeline: Timeline, record: SegmentRecord): void {
+export function addSegment(
+  timeline: Timeline,
+  record: SegmentRecord,
+  { deadReason }: { deadReason?: string } = {},
+): void {
   if (timeline.segments.some((segment) => segment.record.seq === record.seq)) return;
-  timeline.segments.push(newTimelineSegment(record));
+  const segment = newTimelineSegment(record);
+  if (deadReason !== undefined)
+    Object.assign(segment, { state: 'dead', coarse: { kind: 'dead', reason: deadReason } });
+  timeline.segments.push(segment);
   timeline.segments.sort((one, other) => one.record.seq - other.record.seq);
 }
 
@@ -120,10 +127,12 @@ export function wallMsOf(timeline: Timeline, runMs: number): number {
 
 /** The segments that a cut needs: those it touches, and the one before for the keyframe that decoding starts from. */
 export function segmentsFor(timeline: Timeline, range: { inMs: number; outMs: number }): SegmentRecord[] {
-  const touched = timeline.segments.filter(
+  // What came when the run had gone past it has no length: its pictures belong nowhere.
+  const segments = timeline.segments.filter((segment) => segment.record.duration90k > 0);
+  const touched = segments.filter(
     (segment) => endMsOf(segment) > range.inMs && startMsOf(segment) < range.outMs,
   );
-  const first = timeline.segments.indexOf(touched[0] ?? (undefined as never));
-  const before = first > 0 ? timeline.segments.slice(first - 1, first) : [];
+  const first = segments.indexOf(touched[0] ?? (undefined as never));
+  const before = first > 0 ? segments.slice(first - 1, first) : [];
   return [...before, ...touched].map((segment) => segment.record);
 }

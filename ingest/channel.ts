@@ -72,6 +72,11 @@ export interface IngestHost {
 export interface IngestEvents {
   onRunStarted(run: { channelId: string; runId: string; startWallMs: number }): Promise<void>;
   onSegment(segment: SegmentRecord): Promise<void>;
+  /**
+   * A segment that the store has and the run has gone past (never from the local driver: it stores its segments itself). It has
+   * its number in order with the others, takes no time of the run, and is dead for this reason: nobody looks at it.
+   */
+  onSegmentLate(late: { segment: SegmentRecord; reason: string }): Promise<void>;
   onRunEnded(run: { channelId: string; runId: string; segmentCount: number; why: RunEnd }): Promise<void>;
   onHealth(health: ChannelHealth): void;
 }

@@ -21,14 +21,18 @@ export interface Told {
   record: SegmentRecord;
   /** Its wall clock is that of the playlist. */
   isDated: boolean;
-  /** Why it is dead on arrival; absent for one that took its place. */
-  lateReason?: string;
+  /** Why it is dead on arrival, and which stretch of the run's gaps it would have filled; absent for one in its place. */
+  late?: { reason: string; fromMs: number; untilMs: number };
 }
 
 const journalLine = z.union([
   z.object({ run: watchedRun }),
   z.object({
-    told: z.object({ record: segmentRecord, isDated: z.boolean(), lateReason: z.string().optional() }),
+    told: z.object({
+      record: segmentRecord,
+      isDated: z.boolean(),
+      late: z.object({ reason: z.string(), fromMs: z.number(), untilMs: z.number() }).optional(),
+    }),
   }),
   z.object({ announced: z.int() }),
 ]);
@@ -121,8 +125,8 @@ function readJournal(content: Buffer): {
     if ('run' in line) read.run = line.run;
     else if ('announced' in line) read.lastAnnouncedSeq = Math.max(read.lastAnnouncedSeq, line.announced);
     else {
-      const { lateReason, ...told } = line.told;
-      read.told.push(lateReason === undefined ? told : { ...told, lateReason });
+      const { late, ...told } = line.told;
+      read.told.push(late === undefined ? told : { ...told, late });
     }
     read.bytes = end + 1;
   }

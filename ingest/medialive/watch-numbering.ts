@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+
 import { digestId, segmentId } from '../../core/ids.ts';
 import { ticksFromMs, ticksPerMs } from '../../core/media-time.ts';
 import { endOf90k, type SegmentRecord } from '../../core/segment.ts';
@@ -5,14 +7,21 @@ import { endOf90k, type SegmentRecord } from '../../core/segment.ts';
 import type { SegmentContent } from './segment-content.ts';
 import type { Told } from './watch-journal.ts';
 import { readSegmentName, type Pipeline } from './watch-key.ts';
-import { isDated, lengthOf, slackMs, startOf, type FoundSegment, type Head, type OrderLimits } from './watch-order.ts';
+import {
+  isDated,
+  lengthOf,
+  slackMs,
+  startOf,
+  type FoundSegment,
+  type Head,
+  type OrderLimits,
+} from './watch-order.ts';
 
 /** A stretch of time that the run has passed without media. */
 interface Gap {
   /** -Infinity: before the first segment. */
   fromMs: number;
   untilMs: number;
-  until90k: number;
 }
 
 /**
@@ -78,63 +87,64 @@ export class WatchNumbering {
     return told;
   }
 
-  /** The record of what came when its place had been passed, for the ledger: it has a number and no part in the line. */
-  numberLate(found: FoundSegment, content: SegmentContent, object: { bytes: number; sha256: string }): Told {
-    const missed = this.missedOf(found);
-    const start90k = missed?.start90k ?? 0;
-    const startWallMs = missed?.fromMs ?? startOf(found);
-    const isOverlap =
-      this.head !== undefined && startOf(found) < startWallMs - slackMs(found, this.head, this.#limits);
+  /**
+   * The record of what came when its place had been passed, for the ledger. It has a number and takes no time of the run: it
+   * stands where the run stands, without length. When it really was, `startWallMs` says.
+   */
+  numberLate(
+    found: FoundSegment,
+    content: SegmentContent,
+    object: { bytes: number; sha256: string },
+    missed: { fromMs: number; untilMs: number },
+  ): Told {
+    const last = this.#last;
+    assert(last, 'a run should have begun before anything can be late');
+    const isOverlap = startOf(found) < missed.fromMs - slackMs(found, last.head, this.#limits);
     const record: SegmentRecord = {
       id: segmentId(this.#run.runId, this.#nextSeq),
       ...this.#run,
       sessionId: `ses_${digestId(found.key)}`,
-      epoch: this.#last?.record.epoch ?? 0,
+      epoch: last.record.epoch,
       seq: this.#nextSeq,
       key: found.key,
       ...object,
       container: 'mpegts',
-      ...this.#described(content, found, start90k),
-      duration90k: missed ? ticksFromMs(missed.untilMs - missed.fromMs) : 0,
-      startWallMs: Math.round(startWallMs),
+      ...this.#described(content, found, endOf90k(last.record)),
+      duration90k: 0,
+      startWallMs: Math.round(startOf(found)),
       gapBefore90k: 0,
       isDiscontinuity: true,
     };
-    const told: Told = {
-      record,
-      isDated: isDated(found),
-      lateReason: isOverlap ? overlapReason : lateReason,
-    };
+    const late = { reason: isOverlap ? overlapReason : lateReason, ...missed };
+    const told: Told = { record, isDated: isDated(found), late };
     this.restore(told);
     return told;
   }
 
   /** What of a segment's time the run has passed without media; undefined when it is not most of it. */
-  missedOf(found: FoundSegment): { fromMs: number; untilMs: number; start90k: number } | undefined {
+  missedOf(found: FoundSegment): { fromMs: number; untilMs: number } | undefined {
     const startMs = startOf(found);
     const endMs = startMs + lengthOf(found, this.#limits);
     for (const gap of this.#gaps) {
       const fromMs = Math.max(startMs, gap.fromMs);
       const untilMs = Math.min(endMs, gap.untilMs);
-      if (untilMs - fromMs > (endMs - startMs) / 2) {
-        return { fromMs, untilMs, start90k: gap.until90k - ticksFromMs(gap.untilMs - fromMs) };
-      }
+      if (untilMs - fromMs > (endMs - startMs) / 2) return { fromMs, untilMs };
     }
     return undefined;
   }
 
   /** Takes in a record as `number` and `numberLate` made it. */
-  restore({ record, isDated, lateReason }: Told): void {
+  restore({ record, isDated, late }: Told): void {
     this.#nextSeq = record.seq + 1;
-    const { startWallMs, start90k } = record;
-    const endWallMs = startWallMs + record.duration90k / ticksPerMs;
-    if (lateReason !== undefined) {
-      this.#fill(startWallMs, endWallMs);
+    if (late) {
+      this.#fill(late);
       return;
     }
+    const { startWallMs } = record;
+    const endWallMs = startWallMs + record.duration90k / ticksPerMs;
     const lastEndMs = this.#last?.head.endWallMs ?? -Infinity;
     if (!this.#last || record.gapBefore90k > 0) {
-      this.#gaps.push({ fromMs: lastEndMs, untilMs: startWallMs, until90k: start90k });
+      this.#gaps.push({ fromMs: lastEndMs, untilMs: startWallMs });
       if (this.#gaps.length > gapsMax) this.#gaps.shift();
     }
     const [folder, name = ''] = record.key.split('/').slice(-2);
@@ -207,13 +217,13 @@ export class WatchNumbering {
     };
   }
 
-  #fill(fromMs: number, untilMs: number): void {
-    this.#gaps = this.#gaps.flatMap((gap) => {
-      if (gap.untilMs <= fromMs || gap.fromMs >= untilMs) return [gap];
-      const head = { ...gap, untilMs: fromMs, until90k: gap.until90k - ticksFromMs(gap.untilMs - fromMs) };
-      const tail = { ...gap, fromMs: untilMs };
-      return [head, tail].filter((part) => part.untilMs > part.fromMs);
-    });
+  #fill({ fromMs, untilMs }: Gap): void {
+    this.#gaps = this.#gaps.flatMap((gap) =>
+      [
+        { fromMs: gap.fromMs, untilMs: Math.min(gap.untilMs, fromMs) },
+        { fromMs: Math.max(gap.fromMs, untilMs), untilMs: gap.untilMs },
+      ].filter((part) => part.untilMs > part.fromMs),
+    );
   }
 }
 

@@ -17,14 +17,8 @@ import { PipelineListing, type ListedObject, type WatchObjects } from './watch-l
 import { WatchNumbering } from './watch-numbering.ts';
 import { chooseNext, isAhead, placedAtMs, type FoundSegment } from './watch-order.ts';
 
-/** What the watcher tells: as any driver does, and what came too late for its place. */
-export interface WatchEvents extends Pick<IngestEvents, 'onRunStarted' | 'onSegment' | 'onRunEnded'> {
-  /**
-   * A segment that the store has and the run has gone past. It has a number in the run, in order with the others, and is to
-   * be written down as dead, with the reason: nobody looks at it or cuts from it. At least once, as the others.
-   */
-  onSegmentLate(late: { segment: SegmentRecord; reason: string }): Promise<void>;
-}
+/** What the watcher tells: what every driver does. */
+export type WatchEvents = Pick<IngestEvents, 'onRunStarted' | 'onSegment' | 'onSegmentLate' | 'onRunEnded'>;
 
 export interface RunWatchOptions {
   objects: WatchObjects;
@@ -303,7 +297,8 @@ export class RunWatch {
     for (const found of this.#found.values()) {
       const { head } = this.#numbering;
       if (!head || found.isRefused || isAhead(found, head, this.run)) continue;
-      if (!this.#numbering.missedOf(found)) continue;
+      const missed = this.#numbering.missedOf(found);
+      if (!missed) continue;
       const placedMs = placedAtMs(found, isEnding);
       if (placedMs > clock.monotonicMs()) {
         untilMs = Math.min(untilMs, placedMs);
@@ -312,9 +307,9 @@ export class RunWatch {
       const object = await this.#read(found, persistence);
       if (!object) continue;
       const content = readSegmentContent(object.content, this.#numbering.nearPts90k);
-      const told = this.#numbering.numberLate(found, content, object.described);
+      const told = this.#numbering.numberLate(found, content, object.described, missed);
       const { seq } = told.record;
-      log.warn('segment late', { runId: this.run.runId, key: found.key, seq, reason: told.lateReason });
+      log.warn('segment late', { runId: this.run.runId, key: found.key, seq, reason: told.late?.reason });
       this.#count(told);
       await teller.tell(told);
     }
@@ -358,9 +353,9 @@ export class RunWatch {
     }
   }
 
-  #count({ record, lateReason }: Told): void {
+  #count({ record, late }: Told): void {
     this.#takenAtMs = this.#options.clock.monotonicMs();
-    if (lateReason !== undefined) this.#counts.late += 1;
+    if (late) this.#counts.late += 1;
     else if (record.gapBefore90k > 0) {
       this.#counts.gap += 1;
       this.#counts.gapMs += msFromTicks(record.gapBefore90k);
@@ -394,16 +389,16 @@ class Teller {
     await this.announce(told);
   }
 
-  async announce({ record, lateReason }: Told): Promise<void> {
+  async announce({ record, late }: Told): Promise<void> {
     const { channelId, runId, seq, startWallMs } = record;
     if (seq === 0) {
       const run = { channelId, runId, startWallMs };
       await this.#persistence.insist('announce', () => this.#events.onRunStarted(run));
     }
     await this.#persistence.insist('announce', () =>
-      lateReason === undefined
-        ? this.#events.onSegment(record)
-        : this.#events.onSegmentLate({ segment: record, reason: lateReason }),
+      late
+        ? this.#events.onSegmentLate({ segment: record, reason: late.reason })
+        : this.#events.onSegment(record),
     );
     await this.#persistence.insist('journal segment', () => this.#journal.announced(seq), { isLocal: true });
   }

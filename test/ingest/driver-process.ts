@@ -37,6 +37,7 @@ const driver = new LocalDriver({
       if (record.seq >= deafFromSeq) throw new Error('nobody listens');
       tell({ segment: record });
     },
+    onSegmentLate: async (late) => tell({ late }),
     onRunEnded: async (run) => tell({ ended: run }),
     onHealth: () => {},
   },

@@ -57,6 +57,10 @@ export class FakeHouse implements IngestHost, IngestEvents {
     await this.#hear(record.seq, () => this.segments.push(record));
   }
 
+  async onSegmentLate(): Promise<void> {
+    throw new Error('the local driver stores its segments itself: none can be late');
+  }
+
   async onRunEnded(run: { segmentCount: number; why: RunEnd }): Promise<void> {
     await this.#hear(`${run.why} ${run.segmentCount}`);
   }

@@ -321,8 +321,8 @@ describe('a hole', () => {
     expect([...house.late]).toEqual([[3, expect.stringMatching(/^late: /)]]);
     expect(house.records.get(3)).toMatchObject({
       key: slow.key,
-      start90k: 180_000,
-      duration90k: 180_000,
+      start90k: endOf90k(house.line.at(-1) ?? { start90k: 0, duration90k: 0 }),
+      duration90k: 0,
       startWallMs: wallOf(1),
       video: { frameCount: 50 },
     });
