@@ -18,7 +18,7 @@ export const exitCodes = {
 
 /** First match decides; a code is `<folder>.<what>`. */
 const rules: readonly (readonly [RegExp, number])[] = [
-  [/^config\.|^model\.|\.no-cuda$/, exitCodes.badConfig],
+  [/^config\.|^model\.|\.no-cuda$|^queue\.(missing|denied|evicts|no-dead-letters)$/, exitCodes.badConfig],
   [/^catalogue\.newer/, exitCodes.badConfig],
   [/^process\.missing$|^ffmpeg\.missing$/, exitCodes.dependencyMissing],
   [/\.(not-found|no-file)$/, exitCodes.notFound],

@@ -5,6 +5,7 @@ import { readEnvironment } from '../core/env.ts';
 import { asTouchlineError } from '../core/errors.ts';
 import { terminalIo, type CliIo } from './cli-io.ts';
 import { register as registerAnalyse } from './commands/analyse.ts';
+import { register as registerAws } from './commands/aws.ts';
 import { register as registerChannel } from './commands/channel.ts';
 import { register as registerClips } from './commands/clips.ts';
 import { register as registerConfig } from './commands/config.ts';
@@ -24,6 +25,7 @@ import { exitCodeOf, exitCodes } from './exit-codes.ts';
  */
 const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   registerAnalyse,
+  registerAws,
   registerChannel,
   registerClips,
   registerConfig,

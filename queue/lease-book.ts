@@ -28,10 +28,11 @@ export class LeaseBook {
     return lost.signal;
   }
 
-  renew(jobIds: readonly string[]): void {
+  /** `sinceMs`, monotonic: when it was asked for, where the answer may have been long on its way. */
+  renew(jobIds: readonly string[], sinceMs = this.#clock.monotonicMs()): void {
     for (const jobId of jobIds) {
       const held = this.#held.get(jobId);
-      if (held) held.renewedAtMs = this.#clock.monotonicMs();
+      if (held) held.renewedAtMs = Math.max(held.renewedAtMs, sinceMs);
     }
   }
 

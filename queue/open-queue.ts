@@ -3,18 +3,16 @@ import { TouchlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import type { Secret } from '../core/secret.ts';
-import { BullmqQueue } from './bullmq-queue.ts';
-import { connectPostgres } from './bullmq-postgres.ts';
-import { connectRedis } from './bullmq-redis.ts';
 import type { QueueSetting } from './queue-settings.ts';
 import type { Queue } from './queue.ts';
 import { TroubleLog } from './trouble-log.ts';
 
 /**
  * Opens the queue that the setting names, and says at once when it cannot be used. `postgres` is BullMQ on `databaseUrl`,
- * in a schema of its own beside the catalogue.
+ * in a schema of its own beside the catalogue. Only the libraries of that engine are loaded.
  *
- * @throws TouchlineError `queue.unavailable`, `queue.newer-schema`, `queue.clock-skew`, `queue.evicts`, `queue.missing`
+ * @throws TouchlineError `queue.unavailable`, `queue.newer-schema`, `queue.clock-skew`, `queue.evicts`,
+ * `queue.missing`, `queue.denied`
  */
 export async function openQueue(options: {
   setting: QueueSetting;
@@ -31,20 +29,34 @@ export async function openQueue(options: {
   switch (setting.engine) {
     case 'postgres': {
       if (!options.databaseUrl) throw noDatabase();
+      const { BullmqQueue } = await import('./bullmq-queue.ts');
+      const { connectPostgres } = await import('./bullmq-postgres.ts');
       const engine = await connectPostgres({ url: options.databaseUrl.reveal(), trouble });
       return await BullmqQueue.open({ engine, clock, log, leaseMs });
     }
     case 'redis': {
+      const { BullmqQueue } = await import('./bullmq-queue.ts');
+      const { connectRedis } = await import('./bullmq-redis.ts');
       const engine = await connectRedis({ url: setting.url, log, random, trouble });
       return await BullmqQueue.open({ engine, clock, log, leaseMs });
     }
-    case 'sqs':
-      throw noDatabase();
+    case 'sqs': {
+      const { SqsQueue } = await import('./sqs-queue.ts');
+      return await SqsQueue.open({
+        ...setting,
+        clock,
+        random,
+        log,
+        leaseMs: options.leaseMs ?? sqsLeaseMsDefault,
+      });
+    }
   }
 }
 
 /** BullMQ's own 30 s make a killed worker's segment a minute late; a pause of the process by 10 s is rare. */
 const leaseMsDefault = 10_000;
+/** Each renewal is a call that is billed, and that may have to be made again. */
+const sqsLeaseMsDefault = 20_000;
 
 function noDatabase(): TouchlineError {
   return new TouchlineError({
