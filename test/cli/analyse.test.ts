@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { register } from '../../cli/commands/analyse.ts';
 import { runFfmpeg } from '../../core/ffmpeg.ts';
 import type { Moment, Signal } from '../../core/moment.ts';
+import { isMissing, sharedPath } from '../analytics/support/make-media.ts';
 import { modelFolder, spotterManifest } from '../analytics/support/model-fixtures.ts';
 import { redSpotter } from '../analytics/support/onnx-file.ts';
 import { memoryIo } from './memory-io.ts';
@@ -33,11 +34,14 @@ beforeAll(async () => {
 });
 afterAll(async () => await models.remove());
 
-async function analyse(env: Record<string, string>): Promise<{ signals: Signal[]; moments: Moment[] }> {
+async function analyse(
+  env: Record<string, string>,
+  file = recording,
+): Promise<{ signals: Signal[]; moments: Moment[] }> {
   const { io, printed } = memoryIo(env);
   const program = new Command();
   register(program, io);
-  await program.parseAsync(['analyse', recording, '--sport', 'soccer', '--json'], { from: 'user' });
+  await program.parseAsync(['analyse', file, '--sport', 'soccer', '--json'], { from: 'user' });
   return JSON.parse(printed.lines.join('\n')) as { signals: Signal[]; moments: Moment[] };
 }
 
@@ -62,4 +66,16 @@ describe('touchline analyse', () => {
     expect(signals.map(({ name }) => name)).not.toContain('red-spotter.goal');
     expect(moments.map(({ label }) => label)).not.toContain('goal');
   });
+
+  it.skipIf(isMissing('footage/video'))(
+    'finds a real goal without sound or bug, once, with its replays outside, and says what it rests on',
+    async () => {
+      // The ball is in at 12.5 s; replays from 15.4 and from 30.3 s.
+      const { moments } = await analyse({}, sharedPath('footage/video/soccer_messi_getafe_goal_replays.mp4'));
+      expect(moments).toHaveLength(1);
+      expect(Math.abs((moments[0]?.peakMs ?? 0) - 12_500)).toBeLessThanOrEqual(1500);
+      expect(moments[0]?.score).toBeLessThan(0.6);
+      expect(moments[0]?.reasons[0]?.text).toContain('There is no sound to confirm it.');
+    },
+  );
 });
