@@ -10,6 +10,7 @@ import { Secret } from '../core/secret.ts';
 import { readSettings, type Setting, type SettingOrigin, type SettingsOf } from '../core/settings.ts';
 import { ingestSettings } from '../ingest/ingest-settings.ts';
 import { queueSettings } from '../queue/queue-settings.ts';
+import { storePlaceText, type StorePlace } from '../store/store-place.ts';
 import { storeSettings } from '../store/store-settings.ts';
 import { webSettings } from '../web/web-settings.ts';
 import { workerSettings } from '../worker/worker-settings.ts';
@@ -63,11 +64,11 @@ const settings = {
 /** Every setting, resolved. Read once at the start by a command, handed down in parts. */
 export type Config = Omit<
   SettingsOf<typeof settings>,
-  'home' | 'rtmpHost' | 'storeFolder' | 'workerCount' | 'instanceId'
+  'home' | 'rtmpHost' | 'store' | 'workerCount' | 'instanceId'
 > & {
   home: string;
   rtmpHost: string;
-  storeFolder: string;
+  store: StorePlace;
   workerCount: number;
   instanceId: string;
   /** LD_LIBRARY_PATH, for models on CUDA. */
@@ -90,7 +91,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     ...values,
     home,
     rtmpHost: values.rtmpHost ?? values.httpHost,
-    storeFolder: values.storeFolder ?? join(home, 'store'),
+    store: values.store ?? { kind: 'folder', folder: join(home, 'store') },
+    // The SDK would find the one for all services by itself, but not that the bucket has to be in the path.
+    s3Endpoint: values.s3Endpoint ?? (env['AWS_ENDPOINT_URL'] || undefined),
     workerCount: values.workerCount ?? availableParallelism(),
     instanceId: values.instanceId ?? hostname(),
     libraryPath: env['LD_LIBRARY_PATH'],
@@ -111,7 +114,7 @@ export function environmentOf(config: Config): Record<string, string> {
     ...Object.fromEntries(given),
     TOUCHLINE_CONFIG: 'none',
     TOUCHLINE_HOME: config.home,
-    TOUCHLINE_STORE: config.storeFolder,
+    TOUCHLINE_STORE: storePlaceText(config.store),
     TOUCHLINE_INSTANCE_ID: config.instanceId,
     // It may have been found after the settings were read: the embedded one.
     ...(config.databaseUrl ? { DATABASE_URL: config.databaseUrl.reveal() } : {}),

@@ -21,10 +21,10 @@ import { createRtmpServer } from '../ingest/rtmp/server.ts';
 import { openQueue } from '../queue/open-queue.ts';
 import { openCatalogue } from '../store/catalogue.ts';
 import { startEmbeddedPostgres } from '../store/embedded-postgres.ts';
-import { openFsStore } from '../store/fs-store.ts';
 import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { openStore } from '../store/open-store.ts';
 import { listenWeb } from '../web/server.ts';
 import { runWorker } from '../worker/worker.ts';
 import { touchlineVersion } from './commands/version.ts';
@@ -98,7 +98,7 @@ async function runParts(
       log: log.child({ part: 'queue' }),
     });
     closing.unshift(async () => await queue.close());
-    const store = await openStore(config, log);
+    const store = await openStore(config, { clock, random, log });
     const ingestFolder = join(config.home, 'ingest');
     const driver: { local: LocalDriver | undefined } = { local: undefined };
     const { desk, run, abandon } = await openMatchDesk({
@@ -218,7 +218,7 @@ export async function runWorkerProcess(config: Config, log: Log, signal: AbortSi
     await runWorker(
       {
         queue,
-        store: await openStore(config, workerLog),
+        store: await openStore(config, { clock, random, log: workerLog }),
         analyse: async (task, signal) => await analyst.analyse({ ...task, signal }),
         cut: cutClip,
         clock,
@@ -253,10 +253,6 @@ export function openAnalyst(
   log: Log,
 ): Analyst {
   return createAnalyst({ modelFolders, device, libraryPath, log, clock });
-}
-
-export async function openStore(config: Pick<Config, 'storeFolder'>, log: Log): Promise<ObjectStore> {
-  return await openFsStore({ folder: config.storeFolder, random, log });
 }
 
 /** Brings the catalogue forward, and returns the versions that were applied. */

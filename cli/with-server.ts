@@ -16,7 +16,8 @@ export async function withServer<T>(io: CliIo, use: (api: ApiClient) => Promise<
 }
 
 async function withOwnDesk<T>(config: Config, io: CliIo, use: (api: ApiClient) => Promise<T>): Promise<T> {
-  const { openStore, runHouse } = await import('./wire.ts');
+  const { runHouse } = await import('./wire.ts');
+  const { openStore } = await import('../store/open-store.ts');
   const { listenWeb } = await import('../web/server.ts');
   const { systemClock } = await import('../core/clock.ts');
   const { systemRandom } = await import('../core/random.ts');
@@ -29,7 +30,7 @@ async function withOwnDesk<T>(config: Config, io: CliIo, use: (api: ApiClient) =
     const token = new Secret(Buffer.from(systemRandom.bytes(20)).toString('base64url'));
     const web = await listenWeb({
       desk,
-      store: await openStore(config, log),
+      store: await openStore(config, { clock: systemClock, random: systemRandom, log }),
       clock: systemClock,
       log,
       token,

@@ -1,25 +1,50 @@
-import { resolve } from 'node:path';
-
 import { z } from 'zod';
 
 import { Secret } from '../core/secret.ts';
+import { list } from '../core/setting-schemas.ts';
+import { parseStorePlace, resolveStorePlace, type StorePlace } from './store-place.ts';
 
 export const storeSettings = {
-  /** Absolute folder of the object store. Default: `store` in the home. */
-  storeFolder: {
+  /** A folder, or `s3://bucket/prefix`. Default: the folder `store` in the home. */
+  store: {
     env: 'TOUCHLINE_STORE',
     path: 'store.url',
     schema: z
       .string()
-      .refine(
-        (text) => !/^[a-z][a-z0-9+.-]+:/.test(text),
-        'must be a folder: this version keeps objects in one',
+      .transform((text, context): StorePlace => {
+        const place = parseStorePlace(text);
+        if (typeof place !== 'string') return place;
+        context.addIssue({ code: 'custom', message: place });
+        return z.NEVER;
+      })
+      .optional(),
+    resolve: resolveStorePlace,
+  },
+  /** Id, ARN or alias of a key in KMS that objects in S3 are encrypted with; undefined = as the bucket does. */
+  storeKmsKey: {
+    env: 'TOUCHLINE_STORE_KMS_KEY',
+    path: 'store.kmsKey',
+    schema: z
+      .string()
+      .regex(
+        /^(arn:aws[\w-]*:kms:\S+|alias\/[\w/-]+|mrk-[0-9a-f]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,
+        'must be the id, the ARN or the alias (alias/name) of a key in KMS',
       )
       .optional(),
-    resolve: (text: string, folder: string): string => {
-      const path = text.replace(/^(file|fs):(\/\/)?/, '');
-      return /^[a-z][a-z0-9+.-]+:/.test(path) ? path : resolve(folder, path);
-    },
+  },
+  /** Put on every object in S3: `team=video,env=prod`. */
+  storeTags: { env: 'TOUCHLINE_STORE_TAGS', path: 'store.tags', schema: list(',').transform(tagsOf) },
+  /** Of who speaks S3 besides AWS, which is then asked with the bucket in the path. */
+  s3Endpoint: {
+    env: 'AWS_ENDPOINT_URL_S3',
+    path: 'store.endpoint',
+    schema: z
+      .string()
+      .refine(
+        (text) => /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).password === '',
+        'must be an http:// or https:// address without a password',
+      )
+      .optional(),
   },
   /** Undefined = the embedded PostgreSQL in the home. */
   databaseUrl: {
@@ -34,3 +59,12 @@ export const storeSettings = {
       .optional(),
   },
 };
+
+function tagsOf(parts: readonly string[], context: z.RefinementCtx): Record<string, string> {
+  // What S3 takes: ten tags, and these characters on both sides.
+  const isGood =
+    parts.length <= 10 && parts.every((part) => /^[\w .:/+@-]{1,128}=[\w .:/+@-]{0,256}$/.test(part));
+  if (!isGood)
+    context.addIssue({ code: 'custom', message: 'must be at most ten of name=value, joined by commas' });
+  return Object.fromEntries(parts.map((part) => part.split('=', 2) as [string, string]));
+}

@@ -87,27 +87,29 @@ export function guardOrigin(options: { hostsAllowed: readonly string[] }): Middl
   };
 }
 
-/** Every answer: no script but ours, no frame, no guessing of types, no address of ours told to others. */
-export const secureHeaders: MiddlewareHandler = async (context, next) => {
-  await next();
-  context.header('content-security-policy', contentSecurityPolicy);
-  context.header('x-content-type-options', 'nosniff');
-  context.header('referrer-policy', 'no-referrer');
-  context.header('cross-origin-resource-policy', 'same-origin');
-  context.header('cross-origin-opener-policy', 'same-origin');
-};
-
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "media-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/** Every answer: no script but ours, no frame, no guessing of types, no address of ours told to others; media from the store. */
+export function secureHeaders(mediaOrigin?: string): MiddlewareHandler {
+  const media = mediaOrigin === undefined ? "'self'" : `'self' ${mediaOrigin}`;
+  const contentSecurityPolicy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    `img-src ${media}`,
+    `media-src ${media}`,
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+  return async (context, next) => {
+    await next();
+    context.header('content-security-policy', contentSecurityPolicy);
+    context.header('x-content-type-options', 'nosniff');
+    context.header('referrer-policy', 'no-referrer');
+    context.header('cross-origin-resource-policy', 'same-origin');
+    context.header('cross-origin-opener-policy', 'same-origin');
+  };
+}
 
 /** Cookies do not know ports: two servers on one machine must not sign each other out. */
 function cookieName(context: Context): string {

@@ -22,8 +22,14 @@ export async function sendObject(
     'last-modified': new Date(object.modifiedAtMs).toUTCString(),
     'cache-control': cache === 'immutable' ? 'private, max-age=31536000, immutable' : 'private, no-cache',
   };
-  if (context.req.query('download') !== undefined) headers['content-disposition'] = attachment(key);
+  if (context.req.query('download') !== undefined) {
+    headers['content-disposition'] = `attachment; filename="${downloadName(key)}"`;
+  }
   if (matchesEtag(context.req.header('if-none-match'), object.etag)) return context.body(null, 304, headers);
+
+  const elsewhere = await addressElsewhere(context, store, object);
+  if (elsewhere)
+    return context.body(null, 302, { location: elsewhere, 'cache-control': 'private, no-store' });
 
   const range = rangeOf(context, object);
   if (range === 'unsatisfiable') {
@@ -36,6 +42,27 @@ export async function sendObject(
   if (context.req.method === 'HEAD' || length === 0) return context.body(null, status, headers);
   const body = await store.stream(key, range);
   return context.body(ReadableStream.from<Uint8Array>(body), status, headers);
+}
+
+/** Longer than anybody looks at a clip; S3 answers its ranges with the same address. */
+const addressSeconds = 900;
+
+/** Pictures and sound go from the store to the browser directly, where the store can do that. Text is read by our page, which may ask nobody else. */
+async function addressElsewhere(
+  context: Context,
+  store: ObjectStore,
+  { key, contentType }: ObjectInfo,
+): Promise<string | undefined> {
+  if (context.req.method !== 'GET' || !/^(video|audio|image)\//.test(contentType)) return undefined;
+  const isDownload = context.req.query('download') !== undefined;
+  const name = isDownload ? { downloadName: downloadName(key) } : {};
+  return await store.presign?.(key, { seconds: addressSeconds, ...name });
+}
+
+/** From where a browser will fetch media besides our own address, for the policy of the page. */
+export async function mediaOriginOf(store: ObjectStore): Promise<string | undefined> {
+  const address = await store.presign?.('clips/any.mp4', { seconds: 1 });
+  return address === undefined ? undefined : new URL(address).origin;
 }
 
 type ByteRange = { start: number; end: number };
@@ -63,8 +90,7 @@ function matchesEtag(header: string | undefined, etag: string): boolean {
 }
 
 /** Keys hold `[A-Za-z0-9._-]` alone, so the name needs no escaping. */
-function attachment(key: string): string {
-  const parts = key.split('/');
-  const [folder, file] = parts.slice(-2);
-  return `attachment; filename="${file?.startsWith('clp_') ? file : `${folder}-${file}`}"`;
+function downloadName(key: string): string {
+  const [folder, file = ''] = key.split('/').slice(-2);
+  return file.startsWith('clp_') ? file : `${folder}-${file}`;
 }

@@ -15,6 +15,7 @@ import { clipRoutes, mediaRoutes } from './api/clips.ts';
 import { momentRoutes } from './api/moments.ts';
 import { runRoutes } from './api/runs.ts';
 import { EventHub } from './event-hub.ts';
+import { mediaOriginOf } from './media.ts';
 import { operationRoutes } from './operations.ts';
 import { pageRoutes } from './page.ts';
 import { notFound, problem } from './problem.ts';
@@ -56,7 +57,8 @@ export async function listenWeb(options: WebOptions): Promise<WebServer> {
   const hub = new EventHub({ ledger: options.desk, clock: options.clock, log: options.log });
   await hub.start();
   const stopping = new AbortController();
-  const app = buildApp(options, hub, stopping.signal);
+  const mediaOrigin = await mediaOriginOf(options.store);
+  const app = buildApp({ ...options, mediaOrigin }, hub, stopping.signal);
   const listening = await listen(app, options);
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return {
@@ -69,7 +71,11 @@ export async function listenWeb(options: WebOptions): Promise<WebServer> {
   };
 }
 
-function buildApp(options: WebOptions, hub: EventHub, stopping: AbortSignal): Hono {
+function buildApp(
+  options: WebOptions & { mediaOrigin: string | undefined },
+  hub: EventHub,
+  stopping: AbortSignal,
+): Hono {
   const { log } = options;
   const access = new Access(options.token);
   const api = new Hono()
@@ -90,7 +96,7 @@ function buildApp(options: WebOptions, hub: EventHub, stopping: AbortSignal): Ho
       });
     });
   const app = new Hono()
-    .use(secureHeaders)
+    .use(secureHeaders(options.mediaOrigin))
     .use(guardOrigin({ hostsAllowed: options.hostsAllowed }))
     .route('/', operationRoutes({ ...options, access, stopping }))
     .route('/', pageRoutes(access))

@@ -15,7 +15,8 @@ import { isOnPath, probe } from '../../core/process.ts';
 import type { Random } from '../../core/random.ts';
 import { openCatalogue } from '../../store/catalogue.ts';
 import { startEmbeddedPostgres } from '../../store/embedded-postgres.ts';
-import { openFsStore } from '../../store/fs-store.ts';
+import { openStore } from '../../store/open-store.ts';
+import { storePlaceText } from '../../store/store-place.ts';
 
 export interface DoctorContext {
   config: Config;
@@ -85,11 +86,14 @@ const freeBytesWanted = 4 * 1024 ** 3;
 /** Below this the server itself says that it is not ready. */
 const freeBytesMin = 256 * 1024 ** 2;
 
-async function checkDisk({ home, storeFolder }: Config): Promise<Finding> {
-  const { bavail, bsize } = await freeAt(storeFolder);
+async function checkDisk({ home, store }: Config): Promise<Finding> {
+  // With objects in S3 the disk holds the journals and what is being worked on.
+  const folder = store.kind === 'folder' ? store.folder : home;
+  const { bavail, bsize } = await freeAt(folder);
   const freeBytes = bavail * bsize;
-  const gigabytes = `${(freeBytes / 1024 ** 3).toFixed(1)} GB free for ${storeFolder}`;
+  const gigabytes = `${(freeBytes / 1024 ** 3).toFixed(1)} GB free for ${folder}`;
   if (freeBytes >= freeBytesWanted) return ok('disk', gigabytes);
+  if (store.kind === 's3' && freeBytes >= freeBytesMin) return ok('disk', gigabytes);
   const level = freeBytes >= freeBytesMin ? 'warn' : 'bad';
   const mend = 'an hour of one channel takes about 4 GB: make room, or set TOUCHLINE_STORE to a larger disk';
   return { name: 'disk', level, message: `${gigabytes} (home ${home}): ${mend}` };
@@ -127,10 +131,10 @@ async function tryToListen(host: string, port: number): Promise<string | undefin
   });
 }
 
-async function checkStore({ config, random }: DoctorContext): Promise<Finding> {
-  const store = await openFsStore({ folder: config.storeFolder, random });
+async function checkStore({ config, clock, random }: DoctorContext): Promise<Finding> {
+  const store = await openStore(config, { clock, random, log: silentLog });
   await store.check();
-  return ok('store', `${config.storeFolder} takes, gives back and removes an object`);
+  return ok('store', `${storePlaceText(config.store)} takes, gives back and removes an object`);
 }
 
 async function checkDatabase({ config, clock, random }: DoctorContext): Promise<Finding> {

@@ -17,7 +17,7 @@ describe('readConfig', () => {
     const config = readConfig({}, cwd);
     expect(config).toMatchObject({
       home: '/srv/match/.touchline',
-      storeFolder: '/srv/match/.touchline/store',
+      store: { kind: 'folder', folder: '/srv/match/.touchline/store' },
       httpHost: '127.0.0.1',
       httpPort: 8080,
       rtmpHost: '127.0.0.1',
@@ -34,14 +34,14 @@ describe('readConfig', () => {
     const problems = problemsOf({
       TOUCHLINE_HTTP_PORT: '65536',
       TOUCHLINE_LOG: 'loud',
-      TOUCHLINE_STORE: 's3://bucket',
+      TOUCHLINE_STORE: 'ftp://bucket',
       TOUCHLINE_WORKERS: 'two',
     });
     expect(problems).toContain('4 settings are wrong');
     expect(problems).toContain('TOUCHLINE_HTTP_PORT must be a whole number from 0 to 65535');
     expect(problems).toContain('(got "65536")');
     expect(problems).toContain('TOUCHLINE_LOG must be one of debug, info, warn, error, silent');
-    expect(problems).toContain('TOUCHLINE_STORE must be a folder');
+    expect(problems).toContain('TOUCHLINE_STORE must be a folder or s3://bucket/prefix');
     expect(problems).toContain('TOUCHLINE_WORKERS must be a whole number');
   });
 
@@ -80,11 +80,29 @@ describe('readConfig', () => {
     const child = readConfig(environmentOf(config), '/elsewhere');
     expect(child).toMatchObject({
       home: config.home,
-      storeFolder: config.storeFolder,
+      store: config.store,
       modelFolders: ['/srv/match/a', '/srv/match/b'],
       logLevel: 'warn',
       instanceId: config.instanceId,
     });
+  });
+
+  it('names a bucket to a child as it was named to us', () => {
+    const env = {
+      TOUCHLINE_STORE: 's3://clips-of-ours/season/2026/',
+      TOUCHLINE_STORE_KMS_KEY: 'alias/clips',
+      TOUCHLINE_STORE_TAGS: 'team=video,env=prod',
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:9000',
+    };
+    const config = readConfig(env, cwd);
+    const expected = {
+      store: { kind: 's3', bucket: 'clips-of-ours', prefix: 'season/2026' },
+      storeKmsKey: 'alias/clips',
+      storeTags: { team: 'video', env: 'prod' },
+      s3Endpoint: 'http://127.0.0.1:9000',
+    };
+    expect(config).toMatchObject(expected);
+    expect(readConfig(environmentOf(config), '/elsewhere')).toMatchObject(expected);
   });
 
   it('hands on what the AWS SDK reads by itself, and nothing else of the environment', () => {
@@ -108,10 +126,13 @@ describe('touchline.yaml', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it('is taken from the working folder, with paths from its own', () => {
-    expect(readConfig({}, folder)).toMatchObject({ httpPort: 9000, storeFolder: join(folder, 'objects') });
+    expect(readConfig({}, folder)).toMatchObject({
+      httpPort: 9000,
+      store: { kind: 'folder', folder: join(folder, 'objects') },
+    });
     expect(readConfig({ TOUCHLINE_CONFIG: join(folder, 'touchline.yaml') }, '/')).toMatchObject({
       home: '/.touchline',
-      storeFolder: join(folder, 'objects'),
+      store: { kind: 'folder', folder: join(folder, 'objects') },
     });
   });
 
@@ -122,7 +143,10 @@ describe('touchline.yaml', () => {
   it('is not read by a child, which was told everything', () => {
     const env = environmentOf(readConfig({}, folder));
     write('web:\n  port: nonsense\n');
-    expect(readConfig(env, folder)).toMatchObject({ httpPort: 9000, storeFolder: join(folder, 'objects') });
+    expect(readConfig(env, folder)).toMatchObject({
+      httpPort: 9000,
+      store: { kind: 'folder', folder: join(folder, 'objects') },
+    });
   });
 
   it.each([
