@@ -18,6 +18,18 @@ const minutes = Number(process.argv[2] ?? 3);
 /** One roar in each: longer than the 20 s within which two peaks are one moment, and than a clip. */
 const loopSeconds = 40;
 const settleMsMax = 300_000;
+const steps: readonly WaterfallStep[] = [
+  'queued',
+  'analysis-started',
+  'analysed',
+  'decided',
+  'fast-cut-started',
+  'fast-cut',
+  'fast-visible',
+  'exact-cut-started',
+  'exact-cut',
+  'exact-visible',
+];
 
 const folder = mkdtempSync(join(tmpdir(), 'touchline-latency-'));
 const installation = await install();
@@ -45,13 +57,18 @@ try {
   const falls: Waterfall[] = [];
   for (const { id } of clips) falls.push((await up.get(`/api/v1/clips/${id}/waterfall`)) as Waterfall);
   await up.stop();
+  for (const { clipId, steps: fall } of falls) {
+    const closedMs = fall.find(({ step }) => step === 'segment-closed')?.atMs ?? 0;
+    const line = fall.map(({ step, atMs }) => `${step} ${atMs - closedMs}`).join(', ');
+    process.stderr.write(`${clipId}: ${line}\n`);
+  }
   const document = {
     machine: { cores: availableParallelism(), loadAverage1m: loadavg()[0], node: process.versions.node },
     minutes,
     clips: falls.length,
-    closedToAnalysedMs: spread(falls, 'segment-closed', 'analysed'),
-    closedToFastMs: spread(falls, 'segment-closed', 'fast-visible'),
-    closedToExactMs: spread(falls, 'segment-closed', 'exact-visible'),
+    sinceClosedMs: Object.fromEntries(
+      steps.map((step) => [step, spread(falls, 'segment-closed', step)] as const),
+    ),
     peakToFastMs: spread(falls, 'happened', 'fast-visible'),
     peakToExactMs: spread(falls, 'happened', 'exact-visible'),
   };

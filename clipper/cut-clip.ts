@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { clipFolder, sidecarKey, type ClipSidecar, type Preset, type Rendition } from '../core/clip.ts';
@@ -7,17 +6,16 @@ import { TouchlineError } from '../core/errors.ts';
 import { digestId } from '../core/ids.ts';
 import type { CutJob } from '../core/jobs.ts';
 import type { Log } from '../core/log.ts';
-import { ticksPerMs } from '../core/media-time.ts';
+import { ticksFromMs, ticksPerMs } from '../core/media-time.ts';
 import type { SegmentRecord } from '../core/segment.ts';
-import { planClip, type ClipPlan } from './clip-plan.ts';
-import { writeMp4, type SoundTrack } from './mp4-writer.ts';
-import { parseSps } from './parameter-sets.ts';
-import { makePictures, whyNotMixed } from './picture-encoder.ts';
+import type { ClipPlan } from './clip-plan.ts';
+import { Laps } from './laps.ts';
+import { decodable } from './picture-encoder.ts';
 import { peakSeconds, proveClip, type Proof } from './proof.ts';
-import { makeRendition, type MadeFile, type WideClip } from './renditions.ts';
+import { makeRendition, makeStill, type MadeFile, type WideClip } from './renditions.ts';
 import { ffmpegFor, type RunFfmpeg } from './run-ffmpeg.ts';
-import { makeSound } from './sound.ts';
-import { readSourceMedia, type SourceMedia, type VideoConfig } from './source-media.ts';
+import { readSourceMedia, type Picture, type SourceMedia } from './source-media.ts';
+import { attemptsFor, cutAndProve, isCopiedFast, wideFileName, writeWork, type WideCut } from './wide-cut.ts';
 
 /** What cutting needs from the worker that does it. */
 export interface CutHost {
@@ -43,110 +41,91 @@ export async function cutClip(
   host: CutHost,
   { log, clock, signal }: { log: Log; clock: Clock; signal: AbortSignal },
 ): Promise<ClipSidecar> {
-  const startedAtMs = clock.monotonicMs();
+  const laps = new Laps(clock);
   const workFolder = await host.workFolder();
-  const run = ffmpegFor({ clipId: job.clipId, workFolder, signal });
+  const isBackground = job.presets.some((preset) => takesLong.has(preset));
+  const run = ffmpegFor({ clipId: job.clipId, workFolder, signal, isBackground });
   const media = await readSourceMedia(job.segments, (segment) => host.readSegment(segment));
   throwIfAborted(job, signal);
+  laps.end('readMs');
 
   const { cut, proof } = await cutAndProve(job, attemptsFor(job, media, run), {
     media,
     workFolder,
     run,
     log,
+    laps,
   });
-  const files: MadeFile[] = [cut.file];
   const notes = [...media.notes, ...cut.notes];
   if (!proof.isProven) notes.push(`not proven: ${proof.because}`);
-  for (const preset of new Set(job.presets)) {
-    if (preset === 'wide') continue;
-    const made = await makeRendition(preset, wideOf(job, cut, media), run);
-    if (made) files.push(made);
-    else notes.push(`no ${preset}: the clip has no sound`);
-  }
+  const others = await makeOthers(job, cut, { media, workFolder, run });
+  notes.push(...others.notes);
+  laps.end('othersMs');
 
-  const renditions: Rendition[] = [];
-  for (const file of files) {
-    throwIfAborted(job, signal);
-    renditions.push(await store(job, file, host));
-  }
+  throwIfAborted(job, signal);
+  const files = [{ ...cut.file, proven: proof.isProven }, ...others.files];
+  const renditions = await Promise.all(files.map((file) => store(job, file, host)));
+  throwIfAborted(job, signal);
   const sidecar = describe(job, cut, { proof, notes, renditions, segments: job.segments });
   await host.putSidecar(sidecarKey(job), sidecar);
+  laps.end('putMs');
   log.info('clip cut', {
     clipId: job.clipId,
     revision: job.revision,
     made: sidecar.made,
     proven: sidecar.proven,
     frameCount: sidecar.frameCount,
-    elapsedMs: Math.round(clock.monotonicMs() - startedAtMs),
+    ...laps.all(),
   });
   return sidecar;
 }
 
-/** A wide clip that has been made, and how. */
-export interface WideCut {
-  plan: ClipPlan;
-  file: MadeFile;
-  /** Of the pictures that are in the file, in the order of display. */
-  times: number[];
-  sound: SoundTrack | undefined;
-  notes: string[];
-}
+/** Encoded as a whole: a job with one of these must not slow down the first cuts of other clips. */
+const takesLong: ReadonlySet<Preset> = new Set(['vertical', 'proxy']);
 
-/** Ways to make the clip, the cheapest first; each is tried when the proof of the one before fails. */
-export type CutAttempt = () => Promise<WideCut>;
-
-function attemptsFor(job: CutJob, media: SourceMedia, run: RunFfmpeg): CutAttempt[] {
-  const usual: CutAttempt = () => makeWide(job, media, (config) => whyNotMixed(config as VideoConfig), run);
-  if (job.revision === 'fast') return [usual];
-  return [usual, () => makeWide(job, media, () => 'the smart cut could not be proven', run)];
-}
-
-/** Makes the clip until one is proven. Without proof the last one stands, and says so. */
-export async function cutAndProve(
-  job: Pick<CutJob, 'clipId' | 'moment'>,
-  attempts: readonly CutAttempt[],
-  tools: { media: SourceMedia; workFolder: string; run: RunFfmpeg; log: Log },
-): Promise<{ cut: WideCut; proof: Proof }> {
-  let last: { cut: WideCut; proof: Proof } | undefined;
-  for (const attempt of attempts) {
-    const cut = await orUndefinedWhenUndecodable(attempt, attempt === attempts.at(-1));
-    if (!cut) continue;
-    const file = wideFileName;
-    await writeWork(join(tools.workFolder, file), cut.file.body);
-    const { pictures } = tools.media;
-    const proof = await proveClip({
-      peakMs: job.moment.peakMs,
-      plan: cut.plan,
-      pictures,
-      file,
-      run: tools.run,
-    });
-    last = { cut, proof };
-    if (proof.isProven || cut.plan.made === 'encode') return last;
-    // The same pictures are missing in every cut: encoding them again brings nothing.
-    if (proof.isElsewhere) return last;
-    tools.log.warn('clip not proven', { clipId: job.clipId, made: cut.plan.made, because: proof.because });
+/** What is made from the wide clip, each proven where it shows the whole of it. */
+async function makeOthers(
+  job: CutJob,
+  cut: WideCut,
+  tools: { media: SourceMedia; workFolder: string; run: RunFfmpeg },
+): Promise<{ files: (MadeFile & { proven?: boolean })[]; notes: string[] }> {
+  const { media, workFolder, run } = tools;
+  const { pictures } = media;
+  const files: (MadeFile & { proven?: boolean })[] = [];
+  const notes: string[] = [];
+  for (const preset of new Set(job.presets)) {
+    if (preset === 'wide') continue;
+    if (preset === 'thumbnail' && isCopiedFast(job, cut.plan)) {
+      files.push(await makeStill(keyframeNear(cut.plan, pictures, job.moment.peakMs), cut.file, run));
+      continue;
+    }
+    const made = await makeRendition(preset, wideOf(job, cut, media), run);
+    if (!made) {
+      notes.push(`no ${preset}: the clip has no sound`);
+      continue;
+    }
+    if (!made.filters) {
+      files.push(made);
+      continue;
+    }
+    const file = `${preset}.${made.extension}`;
+    await writeWork(join(workFolder, file), made.body);
+    const { filters } = made;
+    const { plan } = cut;
+    const proof = await proveClip({ peakMs: job.moment.peakMs, plan, pictures, file, filters, run });
+    if (!proof.isProven) notes.push(`${preset} not proven: ${proof.because}`);
+    files.push({ ...made, proven: proof.isProven });
   }
-  if (!last) throw new Error('there is at least one way to cut a clip');
-  return last;
+  return { files, notes };
 }
 
-/** In the work folder. */
-const wideFileName = 'wide.mp4';
-
-async function writeWork(path: string, body: Uint8Array): Promise<void> {
-  try {
-    await writeFile(path, body);
-  } catch (cause) {
-    throw new TouchlineError({
-      code: 'clip.work-folder',
-      message: `${body.length} bytes could not be written to ${path} (${(cause as Error).message}): a worker needs that much free space for each clip`,
-      retryable: true,
-      blame: 'environment',
-      cause,
-    });
-  }
+/** An MP4 of the one keyframe of the clip that is nearest to the peak. */
+function keyframeNear(plan: ClipPlan, pictures: readonly Picture[], peakMs: number): Uint8Array {
+  const peak90k = ticksFromMs(peakMs);
+  const distance = (place: number): number => Math.abs((pictures[place]?.pts90k ?? Infinity) - peak90k);
+  const keyframes = plan.pictures.map(({ source }) => source).filter((place) => pictures[place]?.isIdr);
+  const nearest = keyframes.reduce((best, place) => (distance(place) < distance(best) ? place : best));
+  return decodable([nearest], pictures).mp4;
 }
 
 function throwIfAborted(job: CutJob, signal: AbortSignal): void {
@@ -157,57 +136,6 @@ function throwIfAborted(job: CutJob, signal: AbortSignal): void {
     retryable: true,
     blame: 'touchline',
   });
-}
-
-async function orUndefinedWhenUndecodable(
-  attempt: CutAttempt,
-  isLast: boolean,
-): Promise<WideCut | undefined> {
-  try {
-    return await attempt();
-  } catch (thrown) {
-    if (thrown instanceof TouchlineError && thrown.code === 'clip.undecodable' && !isLast) return undefined;
-    throw thrown;
-  }
-}
-
-export async function makeWide(
-  job: Pick<CutJob, 'revision' | 'in90k' | 'out90k' | 'loudnessLufs'>,
-  media: SourceMedia,
-  whyEncode: (config: object) => string | undefined,
-  run: RunFfmpeg,
-): Promise<WideCut> {
-  const plan = planClip(job, media, whyEncode);
-  const pictures = await makePictures(plan, media.pictures, run);
-  const loudnessLufs = job.revision === 'exact' ? job.loudnessLufs : undefined;
-  const sound = await makeSound({ frames: media.sound, plan, loudnessLufs, run });
-  const { samples, sps, pps } = pictures;
-  const body = writeMp4(
-    { timescale: plan.timescale, duration: plan.duration, samples, sps, pps },
-    sound.track,
-  );
-  const shape = parseSps(sps[0] ?? new Uint8Array());
-  const missing = pictures.missingCount;
-  return {
-    plan,
-    times: samples.map((sample) => sample.at).toSorted((a, b) => a - b),
-    sound: sound.track,
-    notes: [
-      ...plan.notes,
-      ...(plan.because === undefined ? [] : [`encoded as a whole: ${plan.because}`]),
-      ...(missing > 0 ? [`${missing} pictures could not be decoded; the ones before them are held`] : []),
-      ...(media.sound.length === 0 ? ['the feed has no sound'] : sound.notes),
-    ],
-    file: {
-      preset: 'wide',
-      extension: 'mp4',
-      contentType: 'video/mp4',
-      body,
-      durationMs: Math.round((plan.duration * 1000) / plan.timescale),
-      width: shape.width,
-      height: shape.height,
-    },
-  };
 }
 
 function wideOf(job: CutJob, cut: WideCut, media: SourceMedia): WideClip {
@@ -237,11 +165,12 @@ function keyOf(job: CutJob, preset: Preset, extension: string): string {
   return `${clipFolder(job)}/${revision}-${plan}.${preset}.${extension}`;
 }
 
-async function store(job: CutJob, file: MadeFile, host: CutHost): Promise<Rendition> {
+async function store(job: CutJob, file: MadeFile & { proven?: boolean }, host: CutHost): Promise<Rendition> {
   const key = keyOf(job, file.preset, file.extension);
   const stored = await host.putObject(key, file.body, file.contentType);
-  const { preset, contentType, durationMs, width, height } = file;
-  return { preset, key, contentType, durationMs, width, height, ...stored };
+  const { preset, contentType, durationMs, width, height, proven } = file;
+  const shown = { preset, key, contentType, durationMs, width, height, ...stored };
+  return proven === undefined ? shown : { ...shown, proven };
 }
 
 function describe(

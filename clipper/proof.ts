@@ -16,23 +16,21 @@ export type Proof =
  * segment) shows.
  *
  * @param file the finished MP4 in the work folder
+ * @param filters what was done to every picture on its way into the file: a crop, another size
  */
 export async function proveClip(options: {
   peakMs: number;
   plan: ClipPlan;
   pictures: readonly Picture[];
   file: string;
+  filters?: readonly string[];
   run: RunFfmpeg;
 }): Promise<Proof> {
   const { plan, pictures, file, run } = options;
   const peak90k = ticksFromMs(options.peakMs);
   const expectedAt = findPeak(plan, pictures, peak90k);
   if (expectedAt === undefined) {
-    return {
-      isProven: false,
-      because: `no picture of the peak at ${options.peakMs} ms is in the clip`,
-      isElsewhere: true,
-    };
+    return notInTheClip(options.peakMs);
   }
   const peak = plan.pictures[expectedAt];
   const from = Math.max(0, expectedAt - neighbourCount);
@@ -42,6 +40,7 @@ export async function proveClip(options: {
   const [source = Buffer.alloc(0), found = Buffer.alloc(0)] = await run('looking for the peak', {
     args: fingerprintPictures({
       source: { from: sourceAt, to: sourceAt },
+      sourceFilters: options.filters ?? [],
       file,
       // A little before the first of them, because the seek is rounded.
       fileSeekSeconds: Math.max(0, ((around[0]?.at ?? 0) - 1) / plan.timescale),
@@ -54,6 +53,14 @@ export async function proveClip(options: {
     extraOutputs: 1,
   });
   return compare(source, found, expectedAt - from, around.length);
+}
+
+export function notInTheClip(peakMs: number): Proof {
+  return {
+    isProven: false,
+    because: `no picture of the peak at ${peakMs} ms is in the clip`,
+    isElsewhere: true,
+  };
 }
 
 /** Enough detail to tell one frame of a pan from the next, little enough to forgive what an encoder does. */

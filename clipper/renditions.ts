@@ -1,7 +1,13 @@
 import { ticksPerSecond, type FrameRate } from '../core/media-time.ts';
 import type { Preset } from '../core/clip.ts';
 import { wrapAdts } from './adts.ts';
-import { decodeSound, encodePictures, thumbnailCandidates, type X264Settings } from './commands.ts';
+import {
+  decodeSound,
+  encodePictures,
+  stillPicture,
+  thumbnailCandidates,
+  type X264Settings,
+} from './commands.ts';
 import { writeMp4, type SoundTrack } from './mp4-writer.ts';
 import { readEncoded } from './picture-encoder.ts';
 import type { RunFfmpeg } from './run-ffmpeg.ts';
@@ -15,6 +21,8 @@ export interface MadeFile {
   durationMs: number;
   width: number;
   height: number;
+  /** What was done to each picture of the wide clip, where this holds all of them; the proof does the same. */
+  filters?: readonly string[];
 }
 
 /** The finished wide clip, from which the others are made. */
@@ -133,6 +141,7 @@ async function encodeShape(
     durationMs: Math.round((wide.duration * 1000) / timescale),
     width: shape.width,
     height: shape.height,
+    filters: shape.filters,
   };
 }
 
@@ -145,7 +154,7 @@ const grey = { width: 320, height: 180 };
 async function makeThumbnail(wide: WideClip, run: RunFfmpeg): Promise<MadeFile> {
   const durationSeconds = Math.min(thumbnailWindowSeconds, wide.duration / wide.timescale);
   const latest = Math.max(0, wide.duration / wide.timescale - durationSeconds);
-  const width = Math.min(thumbnailWidthMax, Math.floor(wide.width / 2) * 2);
+  const { width } = thumbnailSize(wide);
   const [jpegs = Buffer.alloc(0), greys = Buffer.alloc(0)] = await run('making the thumbnail', {
     args: thumbnailCandidates({
       file: wide.file,
@@ -161,15 +170,39 @@ async function makeThumbnail(wide: WideClip, run: RunFfmpeg): Promise<MadeFile> 
   const bytes = grey.width * grey.height;
   const sharpness = candidates.map((_, nth) => sharpnessOf(greys.subarray(nth * bytes, (nth + 1) * bytes)));
   const best = sharpness.indexOf(Math.max(...sharpness));
+  return thumbnailOf(wide, candidates[best]);
+}
+
+/**
+ * A thumbnail for a clip that has no time for the best one: a picture that decodes by itself, so that one is all there is
+ * to decode.
+ *
+ * @param mp4 begins with that picture
+ */
+export async function makeStill(
+  mp4: Uint8Array,
+  wide: Pick<WideClip, 'width' | 'height'>,
+  run: RunFfmpeg,
+): Promise<MadeFile> {
+  const { width } = thumbnailSize(wide);
+  const [jpeg] = await run('making the first thumbnail', { args: stillPicture({ width }), input: mp4 });
+  return thumbnailOf(wide, jpeg);
+}
+
+function thumbnailOf(wide: Pick<WideClip, 'width' | 'height'>, jpeg: Buffer | undefined): MadeFile {
   return {
     preset: 'thumbnail',
     extension: 'jpg',
     contentType: 'image/jpeg',
-    body: new Uint8Array(candidates[best] ?? new Uint8Array()),
+    body: new Uint8Array(jpeg ?? new Uint8Array()),
     durationMs: 0,
-    width,
-    height: Math.round((width * wide.height) / wide.width / 2) * 2,
+    ...thumbnailSize(wide),
   };
+}
+
+function thumbnailSize(wide: Pick<WideClip, 'width' | 'height'>): { width: number; height: number } {
+  const width = Math.min(thumbnailWidthMax, Math.floor(wide.width / 2) * 2);
+  return { width, height: Math.round((width * wide.height) / wide.width / 2) * 2 };
 }
 
 /** A stream of baseline JPEGs: each goes from SOI to EOI, which cannot occur inside (entropy-coded 0xff is stuffed). */

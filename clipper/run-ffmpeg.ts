@@ -12,10 +12,17 @@ export type RunFfmpeg = (
 const wallMsMax = 30 * 60 * 1000;
 
 /** ffmpeg for one clip, in its work folder, ended by its signal. */
-export function ffmpegFor(clip: { clipId: string; workFolder: string; signal: AbortSignal }): RunFfmpeg {
+export function ffmpegFor(clip: {
+  clipId: string;
+  workFolder: string;
+  signal: AbortSignal;
+  isBackground?: boolean;
+}): RunFfmpeg {
+  const isBackground = clip.isBackground ?? false;
   return (what, command) =>
     runFfmpeg({
       ...command,
+      isBackground,
       what: `${what} of clip ${clip.clipId}`,
       wallMsMax,
       workFolder: clip.workFolder,

@@ -71,8 +71,7 @@ export async function readSourceMedia(
   const media: SourceMedia = { pictures: [], sound: [], gaps: [], notes: [] };
   const reader = { config: undefined as VideoConfig | undefined, stretch: 0, lastEnd90k: Number.NaN };
   let previous: SegmentRecord | undefined;
-  for (const segment of inOrder) {
-    const bytes = await readOrMiss(segment, readSegment);
+  for await (const { segment, bytes } of readAhead(inOrder, readSegment)) {
     if (!bytes) {
       media.notes.push(`segment ${segment.seq} is missing from the store`);
       continue;
@@ -128,6 +127,24 @@ function refuseTooMuch(segments: readonly SegmentRecord[]): void {
     retryable: false,
     blame: 'caller',
   });
+}
+
+/** While one is taken apart, so many more are on their way: from S3 each takes 50 to 100 ms. */
+const aheadMax = 4;
+
+async function* readAhead(
+  segments: readonly SegmentRecord[],
+  readSegment: (segment: SegmentRecord) => Promise<Uint8Array>,
+): AsyncGenerator<{ segment: SegmentRecord; bytes: Uint8Array | undefined }> {
+  const ahead: { segment: SegmentRecord; bytes: Promise<Uint8Array | undefined> }[] = [];
+  for (const segment of segments) {
+    const bytes = readOrMiss(segment, readSegment);
+    bytes.catch(() => undefined); // Awaited in its turn.
+    ahead.push({ segment, bytes });
+    const due = ahead.length > aheadMax ? ahead.shift() : undefined;
+    if (due) yield { segment: due.segment, bytes: await due.bytes };
+  }
+  for (const { segment, bytes } of ahead) yield { segment, bytes: await bytes };
 }
 
 async function readOrMiss(

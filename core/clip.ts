@@ -21,6 +21,11 @@ const rendition = z.object({
   durationMs: z.int().nonnegative(),
   width: z.int().nonnegative(),
   height: z.int().nonnegative(),
+  /**
+   * For those that show the whole clip: the picture at the moment's peak was found in this file, at its place. Absent for
+   * stills and sound, which hold no such place.
+   */
+  proven: z.boolean().optional(),
 });
 
 /**
@@ -34,7 +39,10 @@ export const clipSidecar = z.object({
   runId: z.string(),
   revision: clipRevision,
   made: clipMade,
-  /** True when the picture at the moment's peak was found in the finished file, by fingerprint. */
+  /**
+   * True when the picture at the moment's peak was found at its place in the finished wide file: decoded and compared with
+   * the source's; in a fast revision that is a copy, byte for byte, with everything it is decoded from.
+   */
   proven: z.boolean(),
   /** What was asked for, on the run's 90 kHz timeline; `out90k` is exclusive. */
   requested: z.object({ in90k: z.int(), out90k: z.int() }),

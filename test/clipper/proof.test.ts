@@ -3,8 +3,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { cutAndProve, makeWide, type CutAttempt, type WideCut } from '../../clipper/cut-clip.ts';
-import { compare, findPeak } from '../../clipper/proof.ts';
+import { cutAndProve, makeWide, type CutAttempt, type WideCut } from '../../clipper/wide-cut.ts';
+import { compare, findPeak, proveClip } from '../../clipper/proof.ts';
 import { ffmpegFor } from '../../clipper/run-ffmpeg.ts';
 import { readSourceMedia, type SourceMedia } from '../../clipper/source-media.ts';
 import { TouchlineError } from '../../core/errors.ts';
@@ -129,6 +129,22 @@ describe('a clip whose proof fails', () => {
     const cut = await makeWide(job, otherMedia, () => undefined, run);
     const { proof } = await prove([() => Promise.resolve(cut)]);
     expect(proof.isProven ? '' : proof.because).toMatch(/^the file shows another picture at the peak/);
+  });
+
+  it('in another shape is proven by what was done to its pictures, and by nothing else', async () => {
+    const filters = ['crop=trunc(ih*9/16/2)*2:ih'];
+    const { cut } = await prove([() => Promise.resolve(right)]);
+    const settings = `-c:v libx264 -bf 0 -fps_mode passthrough -video_track_timescale ${cut.plan.timescale}`;
+    await run('cropping', {
+      args: ['-i', 'wide.mp4', '-vf', ...filters, ...settings.split(' '), '-an', '-y', 'cropped.mp4'],
+    });
+    const { plan } = cut;
+    const about = { peakMs: job.moment.peakMs, plan, pictures: media.pictures, file: 'cropped.mp4', run };
+    expect(await proveClip({ ...about, filters })).toEqual({ isProven: true });
+    expect(await proveClip(about)).toMatchObject({ isProven: false });
+    expect(await proveClip({ ...about, filters, peakMs: about.peakMs + 40_000 })).toMatchObject({
+      isElsewhere: true,
+    });
   });
 
   it('is made in the next way when the first finds that it cannot', async () => {

@@ -43,9 +43,24 @@ describe('the renditions of a clip', () => {
       r_frame_rate: '25/1',
       start_pts: 0,
     });
-    expect(done.sidecar.renditions.find((one) => one.preset === preset)).toMatchObject({ width, height });
+    expect(done.sidecar.renditions.find((one) => one.preset === preset)).toMatchObject({
+      width,
+      height,
+      proven: true,
+    });
     expect(decodeErrors(path)).toBe('');
     expect(Math.abs(soundDelayMs(readSound(path), startSeconds, 1))).toBeLessThanOrEqual(1);
+  });
+
+  it('stills and sound say nothing of a proof', () => {
+    const proofs = done.sidecar.renditions.map(({ preset, proven }) => [preset, proven]);
+    expect(Object.fromEntries(proofs)).toEqual({
+      wide: true,
+      vertical: true,
+      proxy: true,
+      thumbnail: undefined,
+      waveform: undefined,
+    });
   });
 
   it('the proxy has a keyframe each second', () => {
