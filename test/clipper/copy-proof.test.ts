@@ -29,11 +29,6 @@ beforeAll(async () => {
 });
 
 describe('a fast clip is proven by its bytes', () => {
-  const reason = (body: Uint8Array): string => {
-    const proof = prove(body);
-    return proof.isProven ? '' : proof.because;
-  };
-
   it('when the peak and all that it is decoded from are in the file', () => {
     expect(cut.plan.made).toBe('copy');
     expect(prove(cut.file.body)).toEqual({ isProven: true });
@@ -126,6 +121,12 @@ function prove(body: Uint8Array, changes: { peakMs?: number } = {}): Proof {
 
 /** The picture on screen then, which lies well behind its keyframe. */
 function peakPlace(): number {
-  const isThere = (place: number): boolean => (media.pictures[place]?.pts90k ?? 0) <= peakMs * 90;
-  return cut.plan.pictures.findLast(({ source }) => isThere(source))?.source ?? Number.NaN;
+  const { pictures } = media;
+  const shown = cut.plan.pictures.map(({ source }) => source);
+  return shown.findLast((place) => (pictures[place]?.pts90k ?? 0) <= peakMs * 90) ?? Number.NaN;
+}
+
+function reason(body: Uint8Array): string {
+  const proof = prove(body);
+  return proof.isProven ? '' : proof.because;
 }
