@@ -139,25 +139,25 @@ export class MediaLiveDriver implements ChannelDriver {
   async #tendRuns({ desired, observed }: Look): Promise<void> {
     const { watcher, clock } = this.#options;
     const { channelId, segmentMs } = desired;
-    for (const runId of desired.openRunIds) {
-      if (this.#ending.has(runId)) continue;
-      const isWanted = runId === desired.runId && desired.wish === 'running' && desired.failure === undefined;
-      const isWritten = observed.channels.some(
-        (one) => one.runId === runId && ['STARTING', 'RUNNING', 'RECOVERING', 'STOPPING'].includes(one.state),
-      );
-      if (isWanted || isWritten) {
-        this.#silent.delete(runId);
-        await watcher.watchRun({ channelId, runId, segmentMs, pipelineCount: pipelineCount(desired.input) });
-        continue;
-      }
-      const nowMs = clock.monotonicMs();
-      const sinceMs = this.#silent.get(runId) ?? nowMs;
-      this.#silent.set(runId, sinceMs);
-      // A listing may lag behind a start: what is silent in several of them is over.
-      if (nowMs - sinceMs < silentMs) continue;
-      const ending = this.#endRun(channelId, runId).finally(() => this.#ending.delete(runId));
-      this.#ending.set(runId, ending);
+    // One after the other: what follows is told when the run before it was told whole.
+    const [runId] = desired.openRunIds;
+    if (runId === undefined || this.#ending.has(runId)) return;
+    const isWanted = runId === desired.runId && desired.wish === 'running' && desired.failure === undefined;
+    const isWritten = observed.channels.some(
+      (one) => one.runId === runId && ['STARTING', 'RUNNING', 'RECOVERING', 'STOPPING'].includes(one.state),
+    );
+    if (isWanted || isWritten) {
+      this.#silent.delete(runId);
+      await watcher.watchRun({ channelId, runId, segmentMs, pipelineCount: pipelineCount(desired.input) });
+      return;
     }
+    const nowMs = clock.monotonicMs();
+    const sinceMs = this.#silent.get(runId) ?? nowMs;
+    this.#silent.set(runId, sinceMs);
+    // A listing may lag behind a start: what is silent in several of them is over.
+    if (nowMs - sinceMs < silentMs) return;
+    const ending = this.#endRun(channelId, runId).finally(() => this.#ending.delete(runId));
+    this.#ending.set(runId, ending);
   }
 
   async #endRun(channelId: string, runId: string): Promise<void> {

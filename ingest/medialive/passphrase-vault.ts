@@ -2,6 +2,7 @@ import {
   CreateSecretCommand,
   DeleteSecretCommand,
   DescribeSecretCommand,
+  InvalidRequestException,
   ResourceExistsException,
   ResourceNotFoundException,
   SecretsManagerClient,
@@ -66,6 +67,8 @@ export function createPassphraseVault(options: {
         await client.send(new DeleteSecretCommand({ SecretId, RecoveryWindowInDays: 7 }), limit());
       } catch (thrown) {
         if (thrown instanceof ResourceNotFoundException) return;
+        // Deleted before, and the answer was lost: it lies there for its seven days.
+        if (thrown instanceof InvalidRequestException && (await isDeleted(client, SecretId))) return;
         throw asMediaLiveError(thrown, 'secretsmanager:DeleteSecret');
       }
     },
@@ -81,6 +84,11 @@ function arnOf(arn: string | undefined, name: string): string {
     retryable: true,
     blame: 'environment',
   });
+}
+
+async function isDeleted(client: SecretsManagerClient, SecretId: string): Promise<boolean> {
+  const { DeletedDate } = await client.send(new DescribeSecretCommand({ SecretId }), limit());
+  return DeletedDate !== undefined;
 }
 
 function limit(): { abortSignal: AbortSignal } {
