@@ -178,7 +178,7 @@ export class RunDesk {
     await this.#bury(row.run_id, { jobId: dead.jobId, reason, attempts: dead.attempts });
   }
 
-  /** Another chance for what is dead, by a person's wish. @throws `segment.not-found`, `segment.taken` */
+  /** Another chance for what is dead, by a person's wish. @throws `segment.not-found`, `segment.taken`, `segment.late` */
   async retrySegment(segmentId: string): Promise<void> {
     const { db, clock } = this.#options;
     const row = await db.selectFrom('segments').selectAll().where('id', '=', segmentId).executeTakeFirst();
@@ -187,6 +187,12 @@ export class RunDesk {
       throw callerError(
         'segment.taken',
         `segment "${segmentId}" is ${row.state}: only a dead one can be tried again`,
+      );
+    }
+    if (row.record.duration90k === 0) {
+      throw callerError(
+        'segment.late',
+        `segment "${segmentId}" has no place in its run (${row.dead_reason}): its media lies under ${row.record.key}`,
       );
     }
     const nowMs = clock.nowMs();

@@ -27,7 +27,7 @@ export interface RunWatchOptions {
   random: Random;
   log: Log;
   journalFolder: string;
-  /** In front of `medialive/` in every key; '' when there is none. */
+  /** In front of `medialive/` in every key of the store; '' when there is none. */
   prefix: string;
   /** How often the folder is read when no event says that something is new. */
   sweepMs: number;

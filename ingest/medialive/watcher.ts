@@ -6,6 +6,8 @@ import type { RunWatcher } from './run-watcher.ts';
 
 export interface MediaLiveWatcherOptions extends Omit<RunWatchOptions, 'announceAfter' | 'sweepMs'> {
   bucket: string;
+  /** What the store puts in front of every key, without a slash at its end: events say it too. Default ''. */
+  storePrefix?: string;
   /** Absent: there are no events, and folders are read as often as `sweepMs` says. */
   inbox?: EventInbox;
   /** How often a folder is read when no event says that something is new. Default 30 s; without an inbox 2 s. */
@@ -26,7 +28,8 @@ export class MediaLiveWatcher implements RunWatcher {
 
   constructor(options: MediaLiveWatcherOptions) {
     this.#options = options;
-    const { inbox, bucket, prefix, clock, log } = options;
+    const { inbox, bucket, clock, log, storePrefix = '' } = options;
+    const prefix = [storePrefix, options.prefix].filter((part) => part !== '').join('/');
     this.#inbox =
       inbox &&
       new InboxReader({

@@ -153,6 +153,46 @@ describe('a run at the match desk', () => {
     await expect(rig.desk.retrySegment(dead[0]?.id ?? '')).rejects.toMatchObject({ code: 'segment.taken' });
   });
 
+  it('counts a segment that came too late as dead, and neither looks at it nor cuts from it', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    const { events } = rig.ingest;
+    const put = rig.broker.put.bind(rig.broker);
+    const cutFrom: number[][] = [];
+    const looked = new Set<number>();
+    rig.broker.put = (job) => {
+      if (job.kind === 'cut') cutFrom.push(job.segments.map(({ seq }) => seq));
+      if (job.kind === 'analyse') looked.add(job.segment.seq);
+      put(job);
+    };
+    rig.work({ analyse: seesGoal });
+    const run = await play(rig, 13, async () => {}, 7);
+    // It has a number, and stands without length where the run stands: inside of what will be the clip.
+    const late = {
+      segment: segmentOf(run, 7, { duration90k: 0 }),
+      reason: 'late: its place had been passed',
+    };
+    await events.onSegmentLate(late);
+    await events.onSegmentLate(late);
+    for (let seq = 8; seq < 13; seq += 1) {
+      const { id } = segmentOf(run, seq);
+      const segment = segmentOf(run, seq - 1, { id, seq });
+      await rig.store.put(segment.key, segmentBytes, { contentType: 'video/mp2t', ifNoneMatch: true });
+      await events.onSegment(segment);
+    }
+    await events.onRunEnded({ ...run, segmentCount: 13, why: 'stopped' });
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+
+    const report = await rig.desk.runReport(run.runId);
+    expect(report).toMatchObject({ isTerminal: true, segments: { total: 13, dead: 1 } });
+    expect(report.moments).toMatchObject([{ label: 'goal', peakMs: 26_000, state: 'exact' }]);
+    const dead = await rig.desk.listDead({ runId: run.runId });
+    expect(dead).toMatchObject([{ seq: 7, deadReason: late.reason }]);
+    expect([...looked]).toEqual([0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12]);
+    expect(cutFrom.at(-1)).toEqual(expect.arrayContaining([6, 8]));
+    expect(cutFrom.flat()).not.toContain(7);
+    await expect(rig.desk.retrySegment(dead[0]?.id ?? '')).rejects.toMatchObject({ code: 'segment.late' });
+  });
+
   it('keeps jobs in the ledger while the queue is away, and sends them in order when it is back', async () => {
     rig = await openDeskRig(await postgres.migratedDatabase());
     const put = rig.broker.put.bind(rig.broker);

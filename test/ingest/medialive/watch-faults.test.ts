@@ -11,10 +11,11 @@ import type { WatchedRun } from '../../../ingest/medialive/watch-journal.ts';
 import { bridgeEvent, MadePipeline, makeHls, notification } from './made-hls.ts';
 import { WatchHouse } from './watch-house.ts';
 
-const slotMs = 2000;
+/** What we tell MediaLive. Of 2 s segments that no playlist dates, two pipelines cannot be told apart for certain. */
+const slotMs = 4000;
 const slotCount = 12;
 const run: WatchedRun = { channelId: 'ch_1', runId: 'run_1', segmentMs: slotMs, pipelineCount: 1 };
-const segments = await makeHls({ count: slotCount, segmentMs: slotMs, start90k: 2 ** 33 - 10 * 90_000 });
+const segments = await makeHls({ count: slotCount, segmentMs: slotMs, start90k: 2 ** 33 - 20 * 90_000 });
 const startMs = Date.UTC(2026, 2, 1, 12, 0, 2, 250);
 const isLong = process.env['TOUCHLINE_TEST_LONG'] === '1';
 
@@ -81,7 +82,7 @@ describe('one pipeline', () => {
       maxLength: slotCount,
     }),
     playlistDelayMs: fc.constantFrom(0, 50, 400, 1800),
-    restartsAtMs: fc.array(fc.nat(40_000), { maxLength: 3 }),
+    restartsAtMs: fc.array(fc.nat(70_000), { maxLength: 3 }),
   });
 
   async function playOne(faults: {
@@ -105,7 +106,7 @@ describe('one pipeline', () => {
         }
         return acts;
       },
-      55_000,
+      slotCount * slotMs + 31_000,
     );
   }
 
@@ -113,7 +114,7 @@ describe('one pipeline', () => {
     const undisturbed = Array.from({ length: slotCount }, () => [{ delayMs: 0, isBridge: true }]);
     const expected = await playOne({ events: undisturbed, playlistDelayMs: 0, restartsAtMs: [] });
     expect(expected.line.map((record) => [record.start90k, record.epoch])).toEqual(
-      Array.from({ length: slotCount }, (_, slot) => [slot * 180_000, 0]),
+      Array.from({ length: slotCount }, (_, slot) => [slot * 90 * slotMs, 0]),
     );
     await fc.assert(
       fc.asyncProperty(plan, async (faults) => {
@@ -152,7 +153,7 @@ describe('two pipelines', () => {
     silences: fc.tuple(silence, silence),
     skewMs: fc.integer({ min: -400, max: 400 }),
     isTold: fc.array(fc.boolean(), { minLength: 2 * slotCount, maxLength: 2 * slotCount }),
-    restartsAtMs: fc.array(fc.nat(60_000), { maxLength: 3 }),
+    restartsAtMs: fc.array(fc.nat(110_000), { maxLength: 3 }),
   });
 
   it('give one timeline: no time twice, none missing that was written, and every object accounted for', async () => {
