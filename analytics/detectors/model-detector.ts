@@ -41,8 +41,6 @@ interface Parts<Input> {
   output: string;
 }
 
-/** 8 pictures a call: more are no faster (measured), and the child stays within a second of any other caller. */
-const batchMax = 8;
 /** Keyframes come once in 1 to 4 s: a model that wants more looks at candidates, in the fine pass. */
 const coarseFpsMax = 1;
 
@@ -57,8 +55,9 @@ function frameClassifier({ pack, inference, input, output }: Parts<VideoInput>):
       pass === ownPass && isFor(manifest.sports, sport) ? { pictures, isDense } : undefined,
     detect: async (sample, signal) => {
       const rows: number[][] = [];
-      for (let first = 0; first < sample.pictures.length; first += batchOf(input)) {
-        const batch = sample.pictures.slice(first, first + batchOf(input));
+      const batchSize = batchSizeOf(input, inference);
+      for (let first = 0; first < sample.pictures.length; first += batchSize) {
+        const batch = sample.pictures.slice(first, first + batchSize);
         const call = { inputs: { [input.name]: stack(batch) }, outputs: [output] };
         rows.push(...scoresOf(await inference.run(pack, call, signal), manifest));
       }
@@ -80,8 +79,9 @@ function audioTagger({ pack, inference, input, output }: Parts<AudioInput>): Det
       const windows = sound ? windowsOf(sound, input) : undefined;
       if (!windows) return { signals: [], spots: [] };
       const rows: number[][] = [];
-      for (let first = 0; first < windows.atMs.length; first += batchOf(input)) {
-        const count = Math.min(batchOf(input), windows.atMs.length - first);
+      const batchSize = batchSizeOf(input, inference);
+      for (let first = 0; first < windows.atMs.length; first += batchSize) {
+        const count = Math.min(batchSize, windows.atMs.length - first);
         const data = windows.data.subarray(first * input.samples, (first + count) * input.samples);
         const call = { inputs: { [input.name]: { dims: [count, input.samples], data } }, outputs: [output] };
         rows.push(...scoresOf(await inference.run(pack, call, signal), manifest));
@@ -94,7 +94,7 @@ function audioTagger({ pack, inference, input, output }: Parts<AudioInput>): Det
   };
 }
 
-function batchOf(input: VideoInput | AudioInput): number {
+function batchSizeOf(input: VideoInput | AudioInput, { batchMax }: Inference): number {
   const size = input.shape[0];
   return typeof size === 'number' ? size : batchMax;
 }

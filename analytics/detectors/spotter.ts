@@ -62,13 +62,15 @@ interface Parts {
 
 /** 100 frames of 398x224 are 27 MB, which travel to the child in one message; a second of such windows is enough. */
 const callBytesMax = 32 * 1024 * 1024;
-const batchMax = 8;
 
-function batchSizeOf({ input, window }: Parts): number {
+function batchSizeOf({ input, window, inference }: Parts): number {
   const fixed = input.shape[0];
   if (typeof fixed === 'number') return fixed;
   const { width, height } = sizeOf(input);
-  return Math.max(1, Math.min(batchMax, Math.floor(callBytesMax / (window.frames * width * height * 3))));
+  return Math.max(
+    1,
+    Math.min(inference.batchMax, Math.floor(callBytesMax / (window.frames * width * height * 3))),
+  );
 }
 
 /** Windows of RGB bytes [B, T, height, width, 3]; a model with a fixed batch gets the rest of it black. */

@@ -3,6 +3,9 @@ import type { ModelPack } from './model-manifest.ts';
 
 /** Runs models in a child process, one call at a time: onnxruntime blocks the event loop of whoever calls it. */
 export interface Inference {
+  /** The most pictures (or windows) that belong into one call on this device. */
+  readonly batchMax: number;
+
   /** Loads and checks a model before it is needed; undefined when it was loaded already. */
   load(model: ModelPack, signal?: AbortSignal): Promise<LoadReport | undefined>;
 

@@ -249,6 +249,15 @@ describe('a folder of models', () => {
   });
 });
 
+it.each([
+  ['cpu', 8],
+  ['cuda', 250],
+] as const)('takes on %s as many pictures in one call as are good for it', async (device, batchMax) => {
+  const one = createInference({ log: silentLog, device });
+  expect(one.batchMax).toBe(batchMax);
+  await one.close();
+});
+
 describe.skipIf(findCuda(thisMachine(undefined)).missing.length === 0)('a GPU that is not there', () => {
   it('is refused by the runtime too, whatever was found before, and the CPU does not step in', async () => {
     const one = createInference({ log: silentLog, device: 'cuda' });
