@@ -15,7 +15,8 @@ import { siblingModule } from '../core/process.ts';
 import type { Random } from '../core/random.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Secret } from '../core/secret.ts';
-import type { ChannelDriver, IngestEvents, IngestHost } from '../ingest/channel.ts';
+import type { IngestEvents, IngestHost } from '../ingest/channel.ts';
+import { FilesOnlyDriver } from '../ingest/files-only-driver.ts';
 import { LocalDriver } from '../ingest/local-driver.ts';
 import { createRtmpServer } from '../ingest/rtmp/server.ts';
 import { openQueue } from '../queue/open-queue.ts';
@@ -101,6 +102,13 @@ async function runParts(
     const store = await openStore(config, { clock, random, log });
     const ingestFolder = join(config.home, 'ingest');
     const driver: { local: LocalDriver | undefined } = { local: undefined };
+    const mediaLive =
+      config.mediaLiveRole === undefined || !parts.isOpen
+        ? undefined
+        : await (
+            await import('./wire-medialive.ts')
+          ).openMediaLive(config, { store, folder: ingestFolder, clock, random, log });
+    if (mediaLive) closing.unshift(async () => mediaLive.close());
     const { desk, run, abandon } = await openMatchDesk({
       catalogue,
       queue,
@@ -110,10 +118,15 @@ async function runParts(
       log,
       home: config.home,
       journalFolder: join(ingestFolder, 'journal'),
-      createDrivers: (host, events) => {
-        if (!parts.isOpen) return { local: filesOnly };
+      createDrivers: (host, events, records) => {
+        if (!parts.isOpen) {
+          return {
+            local: new FilesOnlyDriver({ host, events, clock, random, log, folder: ingestFolder }),
+          };
+        }
         driver.local = localDriver(config, ingestFolder, { host, events }, log);
-        return { local: driver.local };
+        const aws = mediaLive?.createDriver(events, records('medialive'));
+        return { local: driver.local, ...(aws ? { medialive: aws } : {}) };
       },
     });
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
@@ -297,14 +310,3 @@ async function makeHome(home: string): Promise<void> {
     });
   }
 }
-
-/** For a server that only takes files. */
-const filesOnly: ChannelDriver = {
-  run: async (signal) => {
-    if (signal.aborted) return;
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-  },
-  start: async () => {},
-  stop: async () => {},
-  health: () => undefined,
-};

@@ -1,4 +1,5 @@
-import { mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { mkdir, open, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Log } from '../core/log.ts';
@@ -79,13 +80,17 @@ export class RunJournal {
   }
 }
 
-/** The journals that lie there now: of runs that are not complete. */
-export async function leftJournals(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names
-    .filter((name) => name.endsWith(extension))
-    .toSorted()
-    .map((name) => join(folder, name));
+/**
+ * The journals that lie there now: of runs that are not complete. To be asked before a run of our own can begin, and at
+ * once: a journal of a run that goes on would be told as one that crashed.
+ */
+export function leftJournals(folder: string): string[] {
+  try {
+    const names = readdirSync(folder).filter((name) => name.endsWith(extension));
+    return names.toSorted().map((name) => join(folder, name));
+  } catch {
+    return []; // There is no such folder before the first run.
+  }
 }
 
 /**

@@ -35,6 +35,7 @@ export class LocalDriver implements ChannelDriver {
   readonly #server: RtmpServer;
   readonly #spill: SpillFolder;
   readonly #journalFolder: string;
+  readonly #leftJournals: readonly string[];
   #tellRepaired: () => void = doNothing;
   readonly #repaired = new Promise<void>((resolve) => {
     this.#tellRepaired = resolve;
@@ -43,6 +44,7 @@ export class LocalDriver implements ChannelDriver {
   constructor(options: LocalDriverOptions) {
     this.#options = options;
     this.#journalFolder = join(options.folder, 'journal');
+    this.#leftJournals = leftJournals(this.#journalFolder);
     this.#spill = new SpillFolder({
       folder: join(options.folder, 'spill'),
       bytesMax: options.spillBytesMax ?? 1024 * 1024 * 1024,
@@ -67,7 +69,7 @@ export class LocalDriver implements ChannelDriver {
     const stopped = new AbortController();
     const untilStopped = AbortSignal.any([signal, stopped.signal]);
     await this.#spill.clear();
-    const repair = this.#repair(await leftJournals(this.#journalFolder), untilStopped);
+    const repair = this.#repair(this.#leftJournals, untilStopped);
     try {
       await this.#server.listen();
       await Promise.all([this.#server.run(signal), this.#watch(untilStopped)]);

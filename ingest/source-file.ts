@@ -2,18 +2,20 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import type { Clock } from '../core/clock.ts';
-import { TouchlineError } from '../core/errors.ts';
+import { asTouchlineError, TouchlineError } from '../core/errors.ts';
 import { startFfmpeg, throwIfFailed, type FfmpegJob } from '../core/ffmpeg.ts';
 import { newId } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
 import { msFromTicks } from '../core/media-time.ts';
 import { adtsStreamType, h264StreamType } from '../core/mpegts.ts';
+import type { ProcessExit } from '../core/process.ts';
 import type { Random } from '../core/random.ts';
 import { endOf90k, type SegmentRecord } from '../core/segment.ts';
 
 import type { IngestEvents, IngestHost } from './channel.ts';
 import type { MediaPacket } from './media-packet.ts';
 import { RunOutlet } from './outlet.ts';
+import { promisedDurationMs } from './promised-duration.ts';
 import { SegmentNumbering } from './segment-numbering.ts';
 import { Segmenter } from './segmenter.ts';
 import { Timeline } from './timeline.ts';
@@ -36,7 +38,8 @@ export interface FileSource {
  * The segments of a recording, one after the other, without a server, a store or re-encoding: the same timeline and the
  * same segmenter as a live feed. Nothing is left behind.
  *
- * @throws TouchlineError `ingest.no-file`, `ingest.not-media`, `ingest.no-video`, `ingest.unsupported-video`
+ * @throws TouchlineError `ingest.no-file`, `ingest.not-media`, `ingest.no-video`, `ingest.unsupported-video`; behind the
+ *   last segment `ingest.truncated`, when the recording is shorter than it says or cannot be read on; anywhere `ingest.reader-killed`
  */
 export async function* segmentFile(
   source: FileSource,
@@ -49,18 +52,48 @@ export async function* segmentFile(
   });
   const numbering = new SegmentNumbering(source);
   const pace = new Pace(source);
-  for await (const packet of packetsOf(source)) {
-    const arrival = await pace.arrivalOf(packet);
-    for (const placed of timeline.place(packet, arrival)) {
-      for (const cut of segmenter.push(placed)) {
-        yield { record: numbering.number(cut, source.sessionId), bytes: cut.bytes };
+  const span = new Span();
+  let stopped: ReadingStopped | undefined;
+  try {
+    for await (const packet of packetsOf(source)) {
+      const arrival = await pace.arrivalOf(packet);
+      span.add(packet);
+      for (const placed of timeline.place(packet, arrival)) {
+        for (const cut of segmenter.push(placed)) {
+          yield { record: numbering.number(cut, source.sessionId), bytes: cut.bytes };
+        }
       }
     }
+  } catch (thrown) {
+    if (!(thrown instanceof ReadingStopped)) throw thrown;
+    stopped = thrown;
   }
   for (const cut of segmenter.end()) {
     yield { record: numbering.number(cut, source.sessionId), bytes: cut.bytes };
   }
   if (numbering.segmentCount === 0) throw noVideo(source.path, 'no picture in it can be decoded');
+  const promisedMs = await promisedDurationMs(resolve(source.path), source.signal);
+  const isShort = promisedMs !== undefined && promisedMs - span.ms > missingMsMax;
+  if (stopped || isShort) throw truncated(source.path, { promisedMs, foundMs: span.ms, stopped });
+}
+
+/** Thrown behind the last packet of a recording that ffmpeg could not read to its end. */
+class ReadingStopped extends Error {}
+
+/** From the first to the last moment of what came, all tracks together: what a container calls its duration. */
+class Span {
+  #from90k = Infinity;
+  #to90k = -Infinity;
+
+  get ms(): number {
+    return Math.max(0, msFromTicks(this.#to90k - this.#from90k));
+  }
+
+  add(packet: MediaPacket): void {
+    if (packet.kind !== 'video' && packet.kind !== 'audio') return;
+    this.#from90k = Math.min(this.#from90k, packet.pts90k);
+    this.#to90k = Math.max(this.#to90k, packet.pts90k);
+  }
 }
 
 /** Takes a recording into the store as a run of a channel; resolves when the end of the run was announced. */
@@ -106,7 +139,9 @@ export async function ingestFile(
       if (outlet.waitingCount >= waitingCountMax) await untilSettled(outlet, signal);
     }
   } catch (thrown) {
-    await outlet?.close('stopped', closeMsMax);
+    // What came of a recording that is cut short is as good as any other, and waited for as long.
+    const isTruncated = asTouchlineError(thrown).code === 'ingest.truncated';
+    await outlet?.close(isTruncated ? 'end-of-file' : 'stopped', isTruncated ? storeMsMax : closeMsMax);
     throw thrown;
   }
   await outlet?.close('end-of-file', storeMsMax);
@@ -189,6 +224,7 @@ async function* remux(
       yield* packets;
     }
     const exit = await child.exit;
+    if (exit.killedFor === undefined && wasKilled(exit)) throw readerKilled(path, exit);
     if (exit.exitCode !== 0 && exit.killedFor === undefined) {
       // Containers that MPEG-TS has no place for at all: the muxer does not even start.
       if (
@@ -198,7 +234,10 @@ async function* remux(
       ) {
         return false;
       }
-      throwWhy(path, exit.stderrTail);
+      if (demuxer.streamTypes === undefined) throwWhy(path, exit.stderrTail);
+      // It could be read, and then no more: what came counts.
+      yield* demuxer.end().packets;
+      throw new ReadingStopped(exit.stderrTail.at(-1) ?? 'it said nothing');
     }
     throwIfFailed(exit, job);
     yield* demuxer.end().packets;
@@ -239,6 +278,8 @@ const waitingCountMax = 4;
 /** Nobody holds a recording back while its last segments are stored: a store that is away for ten minutes is waited for. */
 const storeMsMax = 600_000;
 const closeMsMax = 15_000;
+/** Tracks that are not taken (commentary, subtitles) may go on a little longer than those that are. */
+const missingMsMax = 3000;
 /** Finer steps than this are lost in what the segmenter waits for. */
 const paceStepMs = 20;
 
@@ -259,6 +300,39 @@ function throwWhy(path: string, stderr: readonly string[]): never {
   if (/matches no streams/.test(text)) throw noVideo(path, 'it has no video track');
   const last = stderr.at(-1) ?? 'it said nothing';
   throw fileError('ingest.not-media', path, `cannot be read as a recording (ffmpeg: "${last}")`, stderr);
+}
+
+/** bubblewrap reports a signal as a shell does: 128 + number, 9 for KILL and 15 for TERM. */
+function wasKilled({ exitCode }: ProcessExit): boolean {
+  return exitCode === null || exitCode === 128 + 9 || exitCode === 128 + 15;
+}
+
+function readerKilled(path: string, exit: ProcessExit): TouchlineError {
+  const signal = exit.signal ?? (exit.exitCode === 128 + 9 ? 'SIGKILL' : 'SIGTERM');
+  return new TouchlineError({
+    code: 'ingest.reader-killed',
+    message: `${path} was not read to its end: ffmpeg was killed by ${signal} after ${Math.round(exit.wallMs)} ms (out of memory, or by somebody). The file may be good: take it in again`,
+    retryable: true,
+    blame: 'environment',
+    cause: exit.stderrTail,
+  });
+}
+
+function truncated(
+  path: string,
+  what: { promisedMs: number | undefined; foundMs: number; stopped: Error | undefined },
+): TouchlineError {
+  const { promisedMs, foundMs, stopped } = what;
+  const found = `holds ${(foundMs / 1000).toFixed(1)} s`;
+  const held =
+    promisedMs === undefined ? found : `says it has ${(promisedMs / 1000).toFixed(1)} s and ${found}`;
+  const why = stopped ? ` (ffmpeg: "${stopped.message}")` : '';
+  return fileError(
+    'ingest.truncated',
+    path,
+    `is cut short or damaged: it ${held} that can be read${why}. Those were taken in; copy or record it again for the rest`,
+    stopped,
+  );
 }
 
 function unsupportedVideo(path: string, type: number): TouchlineError {

@@ -60,7 +60,7 @@ async function repair(): Promise<{ runCount: number; segmentCount: number }> {
   const signal = new AbortController().signal;
   const persistence = new Persistence({ clock, random: systemRandom, log: silentLog, signal });
   return await repairJournals({
-    paths: await leftJournals(folder),
+    paths: leftJournals(folder),
     host: house,
     events: house,
     persistence,
@@ -272,7 +272,7 @@ describe('the repair of a run that a crash cut off', () => {
     };
     await expect(
       repairJournals({
-        paths: await leftJournals(folder),
+        paths: leftJournals(folder),
         host: house,
         events: house,
         persistence,

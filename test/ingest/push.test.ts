@@ -177,7 +177,7 @@ it('kill -9 in the middle of a run loses nothing that the store has', async () =
   });
   const journals = join(folder, 'journal');
   const options = { host: after, events: after, persistence, log: silentLog };
-  await repairJournals({ ...options, paths: await leftJournals(journals) });
+  await repairJournals({ ...options, paths: leftJournals(journals) });
   const count = Number(/\d+$/.exec(String(after.heard.at(-1)))?.[0]);
   expect(after.heard.at(-1)).toMatch(/^crash /);
   expect(count).toBe(stored.length);
@@ -187,5 +187,5 @@ it('kill -9 in the middle of a run loses nothing that the store has', async () =
   for (const record of after.segments) {
     expect(existsSync(join(folder, 'objects', record.key.split('/').at(-1) ?? ''))).toBe(true);
   }
-  expect(await leftJournals(journals)).toEqual([]);
+  expect(leftJournals(journals)).toEqual([]);
 });

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -42,6 +53,19 @@ async function read(source: FileSource): Promise<{ records: SegmentRecord[]; byt
     found.bytes.push(bytes);
   }
   return found;
+}
+
+/** ffmpeg itself, not what wraps it. */
+function killReaderOf(name: string): void {
+  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const [command, ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      if (command === 'ffmpeg' && args.includes(`file:${join(folder, name)}`))
+        process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It ended while we looked.
+    }
+  }
 }
 
 function options(house: FakeHouse) {
@@ -184,7 +208,54 @@ describe('a file that cannot be taken', () => {
   });
 });
 
+describe('a recording that is shorter than it says', () => {
+  it.each([
+    [0.5, /says it has 9\.0 s and holds [34]\.\d s/],
+    [0.99, /says it has 9\.0 s and holds 8\.\d s/],
+    [1, undefined],
+  ])('(%d of its bytes) is taken in as far as it goes, and told of: %s', async (share, message) => {
+    const path = join(folder, `short-of-${share}.mp4`);
+    copyFileSync(join(folder, 'plain.mp4'), path);
+    truncateSync(path, Math.round(statSync(path).size * share));
+    const house = new FakeHouse();
+    const done = ingestFile({ path, channelId: 'ch_1', segmentMs: 1000, ...options(house) });
+    const thrown = await done.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (message) {
+      expect(thrown).toMatchObject({ code: 'ingest.truncated', blame: 'input', retryable: false });
+      expect((thrown as Error).message).toMatch(message);
+    } else expect(thrown).toBeUndefined();
+    expect(house.heard.at(-1)).toBe(`end-of-file ${house.segments.length}`);
+    expect(house.segments.length).toBeGreaterThanOrEqual(3);
+    expect(house.objects.size).toBe(house.segments.length);
+  });
+});
+
 describe('taking a recording in', () => {
+  it('that nobody reads any more because ffmpeg was killed is no fault of the file', async () => {
+    const house = new FakeHouse();
+    house.onHeard = (what) => {
+      // A sandboxed one lies below bubblewrap: the reader of this very file, whoever started it.
+      if (what === 0) killReaderOf('killed.mp4');
+    };
+    const path = make('killed.mp4', `${pictures} -t 60 ${h264} -b:v 8M -minrate 8M -maxrate 8M -bufsize 8M`);
+    const going = ingestFile({
+      path,
+      channelId: 'ch_1',
+      segmentMs: 1000,
+      realtime: true,
+      ...options(house),
+    });
+    await expect(going).rejects.toMatchObject({
+      code: 'ingest.reader-killed',
+      retryable: true,
+      blame: 'environment',
+    });
+    expect(house.heard.at(-1)).toBe(`stopped ${house.segments.length}`);
+  });
+
   it('stores every segment before it is announced, in order, and ends the run', async () => {
     const house = new FakeHouse();
     const path = join(folder, 'master.mp4');
