@@ -9,6 +9,7 @@ import { TouchlineError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { readSettings, type Setting, type SettingOrigin, type SettingsOf } from '../core/settings.ts';
 import { ingestSettings } from '../ingest/ingest-settings.ts';
+import { mediaLiveSettings } from '../ingest/medialive/medialive-settings.ts';
 import { queueSettings } from '../queue/queue-settings.ts';
 import { storePlaceText, type StorePlace } from '../store/store-place.ts';
 import { storeSettings } from '../store/store-settings.ts';
@@ -55,6 +56,7 @@ const settings = {
   },
   ...webSettings,
   ...ingestSettings,
+  ...mediaLiveSettings,
   ...analyticsSettings,
   ...workerSettings,
   ...storeSettings,

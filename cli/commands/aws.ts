@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import type { CliIo } from '../cli-io.ts';
+import { exitCodes } from '../exit-codes.ts';
 
 /** `touchline aws ...`: what has to be there in an account, and what should not be. */
 export function register(program: Command, io: CliIo): void {
@@ -34,6 +35,39 @@ export function register(program: Command, io: CliIo): void {
         for (const { attribute, is, shouldBe } of differences) {
           io.print(`  ${attribute} was ${is ?? 'not set'}, should be ${shouldBe}`);
         }
+      }
+    });
+  aws
+    .command('sweep')
+    .description(
+      'Stop MediaLive channels that no server renews or nobody feeds, and take away what is left over',
+    )
+    .option('--env <name>', 'of which environment; TOUCHLINE_ENV unless told otherwise')
+    .option('--dry-run', 'only say what would be done')
+    .option('--json', 'print { env, swept: [{ channelId, action, id, reason, failure }] }')
+    .action(async (options: { env?: string; dryRun?: true; json?: true }) => {
+      const { readConfig } = await import('../config.ts');
+      const { systemClock: clock } = await import('../../core/clock.ts');
+      const { systemRandom: random } = await import('../../core/random.ts');
+      const { limitsOf, openAws } = await import('../wire-medialive.ts');
+      const { sweep } = await import('../../ingest/medialive/sweep.ts');
+      const config = readConfig(io.env, io.cwd);
+      const env = options.env ?? config.env;
+      const isDryRun = options.dryRun === true;
+      const { api, close } = openAws({ ...config, env }, { clock, random });
+      try {
+        const swept = await sweep({ api, env, limits: limitsOf(config), nowMs: clock.nowMs(), isDryRun });
+        if (options.json) io.printJson({ env, swept });
+        else {
+          for (const { channelId, action, id, reason, failure } of swept) {
+            io.print(`${isDryRun ? 'would ' : ''}${action} ${id} of ${channelId}: ${reason}`);
+            if (failure !== undefined) io.print(`  ${failure}`);
+          }
+          if (swept.length === 0) io.tell(`Nothing of the environment ${env} is left alone.`);
+        }
+        if (swept.some(({ failure }) => failure !== undefined)) process.exitCode = exitCodes.unavailable;
+      } finally {
+        close();
       }
     });
 }

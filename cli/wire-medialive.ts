@@ -1,0 +1,149 @@
+import { join } from 'node:path';
+
+import type { Clock } from '../core/clock.ts';
+import { TouchlineError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Random } from '../core/random.ts';
+import type { IngestEvents } from '../ingest/channel.ts';
+import { desiredChannelsIn, type DriverRecords } from '../ingest/medialive/desired-channels.ts';
+import { createMediaLiveApi } from '../ingest/medialive/medialive-api.ts';
+import { MediaLiveDriver } from '../ingest/medialive/medialive-driver.ts';
+import { createPassphraseVault } from '../ingest/medialive/passphrase-vault.ts';
+import type { MediaLivePlace } from '../ingest/medialive/reconciler.ts';
+import { readMediaLiveQuotas } from '../ingest/medialive/service-quotas.ts';
+import type { WatchObjects } from '../ingest/medialive/watch-listing.ts';
+import { MediaLiveWatcher } from '../ingest/medialive/watcher.ts';
+import { openInbox } from '../queue/sqs-inbox.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { Config } from './config.ts';
+
+interface Parts {
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/** The driver `medialive`, when a role is set for it; loaded only then, because the SDK takes a moment. */
+export async function openMediaLive(
+  config: Config,
+  options: Parts & { store: ObjectStore; folder: string },
+): Promise<{
+  createDriver(events: IngestEvents, records: DriverRecords): MediaLiveDriver;
+  close(): void;
+}> {
+  const { clock, random, store, folder } = options;
+  const log = options.log.child({ part: 'medialive' });
+  const { bucket, prefix, ...limits } = placeOf(config);
+  const storePrefix =
+    config.store.kind === 's3' && config.store.prefix !== '' ? `${config.store.prefix}/` : '';
+  const aws = openAws(config, options);
+  const region = config.mediaLiveRegion ?? config.given.env['AWS_REGION']?.reveal() ?? '';
+  const url = config.mediaLiveEvents;
+  const inbox = url === undefined ? undefined : await openInbox({ url, region, clock, random });
+  return {
+    createDriver: (events, records) =>
+      new MediaLiveDriver({
+        ...aws,
+        place: { bucket, prefix, ...limits },
+        desired: desiredChannelsIn(records),
+        watcher: new MediaLiveWatcher({
+          objects: withPrefix(store, storePrefix),
+          events: withoutPrefix(events, storePrefix),
+          bucket,
+          prefix,
+          journalFolder: join(folder, 'medialive'),
+          clock,
+          random,
+          log,
+          ...(inbox ? { inbox } : {}),
+        }),
+        events,
+        clock,
+        random,
+        log,
+      }),
+    close: () => {
+      inbox?.close();
+      aws.close();
+    },
+  };
+}
+
+/** What talks to AWS, for the driver and for `touchline aws sweep`. */
+export function openAws(
+  config: Pick<Config, 'env' | 'mediaLiveRegion'>,
+  { clock, random }: Pick<Parts, 'clock' | 'random'>,
+) {
+  const region = config.mediaLiveRegion;
+  const readQuotas = async () => await readMediaLiveQuotas({ region });
+  const api = createMediaLiveApi({ clock, random, region, readQuotas });
+  const passphrases = createPassphraseVault({ env: config.env, random, region });
+  return {
+    api,
+    passphrases,
+    close: (): void => {
+      api.close();
+      passphrases.close();
+    },
+  };
+}
+
+function placeOf(config: Config): MediaLivePlace {
+  const { store, mediaLiveRole: roleArn } = config;
+  if (store.kind !== 's3' || roleArn === undefined) {
+    throw new TouchlineError({
+      code: 'config.invalid',
+      message:
+        'TOUCHLINE_MEDIALIVE_ROLE needs TOUCHLINE_STORE=s3://BUCKET/PREFIX: MediaLive writes into a bucket',
+      retryable: false,
+      blame: 'caller',
+    });
+  }
+  return {
+    env: config.env,
+    roleArn,
+    bucket: store.bucket,
+    prefix: `${store.prefix === '' ? '' : `${store.prefix}/`}segments`,
+    maxBitrateBps,
+    usdPerHourMax: config.mediaLiveUsdPerHour,
+    limits: limitsOf(config),
+  };
+}
+
+export function limitsOf(config: Pick<Config, 'mediaLiveLeaseMinutes' | 'mediaLiveNoInputMinutes'>) {
+  return {
+    leaseMs: config.mediaLiveLeaseMinutes * 60_000,
+    noInputMs: config.mediaLiveNoInputMinutes * 60_000,
+  };
+}
+
+/** Below the 10 Mb/s above which an HD output costs more. */
+const maxBitrateBps = 8_000_000;
+
+/** MediaLive and the bucket's events name whole keys; the store puts its prefix before each by itself. */
+function withPrefix(store: ObjectStore, prefix: string): WatchObjects {
+  const own = (key: string): string => key.slice(prefix.length);
+  return {
+    list: async (under, { startAfter, limit }) => {
+      const found = await store.list(own(under), {
+        ...(startAfter === undefined ? {} : { startAfter: own(startAfter) }),
+        ...(limit === undefined ? {} : { limit }),
+      });
+      return found.map(({ key, bytes }) => ({ key: prefix + key, bytes }));
+    },
+    get: async (key) => await store.get(own(key)),
+    head: async (key) => await store.head(own(key)),
+  };
+}
+
+function withoutPrefix(events: IngestEvents, prefix: string): IngestEvents {
+  const own = <T extends { key: string }>(segment: T): T => ({
+    ...segment,
+    key: segment.key.slice(prefix.length),
+  });
+  return {
+    ...events,
+    onSegment: async (segment) => await events.onSegment(own(segment)),
+    onSegmentLate: async (late) => await events.onSegmentLate({ ...late, segment: own(late.segment) }),
+  };
+}
