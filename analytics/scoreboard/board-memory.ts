@@ -3,8 +3,8 @@ import type { Word } from './read-text.ts';
 
 /**
  * What was read on the pictures of one run, for as long as its pixels stay. A cache and nothing else: without it the same
- * is read again. Where to look is not remembered: single digits are overlooked now and then, and would be for longer
- * (tried; a goal was lost). Times are ms on the run's timeline.
+ * is read again. Where text was found is not remembered: tried, and a drawn match lost a goal, for a reason not found.
+ * Times are ms on the run's timeline.
  */
 export class BoardMemory {
   #read: ReadLine[] = [];
