@@ -63,10 +63,6 @@ export class SqsApi {
     this.#poller = client(pollSecondsMax * 1000 + tryMsMax);
   }
 
-  get isClosed(): boolean {
-    return this.#closed.signal.aborted;
-  }
-
   close(): void {
     this.#closed.abort(new Error('the queue was closed'));
     this.#client.destroy();
@@ -214,13 +210,22 @@ export class SqsApi {
     send: (signal: AbortSignal) => Promise<T>,
     options: { msMax?: number; signal?: AbortSignal | undefined } = {},
   ): Promise<T> {
-    const limit = AbortSignal.timeout(options.msMax ?? callMsMax);
-    const given = options.signal ? [options.signal] : [];
+    const { msMax = callMsMax } = options;
+    // Not AbortSignal.any: on a signal that lives as long as the process it leaves something behind with every call.
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    const timer = setTimeout(() => ended.abort(new Error(`no answer within ${msMax} ms`)), msMax);
+    const enders = [this.#closed.signal, options.signal];
+    for (const signal of enders) signal?.addEventListener('abort', end, { once: true });
+    if (enders.some((signal) => signal?.aborted)) end();
     try {
-      return await send(AbortSignal.any([this.#closed.signal, limit, ...given]));
+      return await send(ended.signal);
     } catch (thrown) {
-      const why = limit.aborted ? new Error(`no answer within ${options.msMax ?? callMsMax} ms`) : thrown;
-      throw asQueueError(this.isClosed ? this.#closed.signal.reason : why);
+      if (this.#closed.signal.aborted) throw asQueueError(this.#closed.signal.reason);
+      throw asQueueError(ended.signal.aborted ? ended.signal.reason : thrown);
+    } finally {
+      clearTimeout(timer);
+      for (const signal of enders) signal?.removeEventListener('abort', end);
     }
   }
 }

@@ -521,7 +521,7 @@ export function makeJob(id: string, fields: Partial<ResultJob> = {}, message = '
   };
 }
 
-function makeAnalysis(id: string): AnalyseJob {
+export function makeAnalysis(id: string, fields: Partial<AnalyseJob> = {}): AnalyseJob {
   return {
     kind: 'analyse',
     id,
@@ -553,5 +553,6 @@ function makeAnalysis(id: string): AnalyseJob {
       video: null,
       audio: null,
     },
+    ...fields,
   };
 }
