@@ -46,8 +46,6 @@ export class S3Bucket {
         httpAgent: agent,
       },
     });
-    // It would read every body a second time, and cannot when a broken read is resumed.
-    this.client.middlewareStack.remove('flexibleChecksumsResponseMiddleware');
   }
 
   /** @throws TouchlineError of `s3-fault.ts` */

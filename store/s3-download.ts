@@ -77,13 +77,25 @@ export async function downloadStream(
 const action = 's3:GetObject';
 
 function request(bucket: S3Bucket, name: string, range?: Range, etag?: string): GetObjectCommand {
-  return new GetObjectCommand({
+  const command = new GetObjectCommand({
     Bucket: bucket.name,
     Key: name,
-    // Checksums are of whole objects.
-    ...(range ? { Range: `bytes=${range.start}-${range.end}` } : { ChecksumMode: 'ENABLED' }),
+    Range: range && `bytes=${range.start}-${range.end}`,
     IfMatch: etag,
   });
+  // Checksums are of whole objects. Asked for by `ChecksumMode`, the SDK would compare too, and cannot when a broken read is
+  // resumed.
+  if (range === undefined) command.middlewareStack.add(askForChecksum, { step: 'build' });
+  return command;
+}
+
+function askForChecksum<A extends { request: unknown }, R>(
+  next: (args: A) => Promise<R>,
+): (args: A) => Promise<R> {
+  return async (args) => {
+    (args.request as { headers: Record<string, string> }).headers['x-amz-checksum-mode'] = 'ENABLED';
+    return await next(args);
+  };
 }
 
 /** @throws Error when nothing arrives for `idleMs`, or the connection breaks */

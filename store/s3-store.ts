@@ -77,7 +77,7 @@ class S3Store implements ObjectStore {
     try {
       return { created: true, object: { key, contentType, ...(await upload(what, body)) } };
     } catch (thrown) {
-      const known = hasMaybeArrived(thrown) ? await this.#head(key) : undefined;
+      const known = hasMaybeArrived(thrown) ? await this.#head(key).catch(() => undefined) : undefined;
       if (known?.mark === mark) {
         this.#log.info('put adopted: it had gone through, and its answer was lost', { key });
         return { created: true, object: known.object };
