@@ -154,20 +154,22 @@ interface Pipeline {
   isJoin: boolean;
 }
 
-/** Real H.264 and AAC in transport streams, a keyframe a second, cut as MediaLive would. */
+/** Real H.264 and AAC in transport streams, a keyframe a second, cut as MediaLive would. `recording` is what is shown. */
 export async function makeHlsMedia(options: {
   segmentMs: number;
   count: number;
   size?: `${number}x${number}`;
+  recording?: string;
 }): Promise<Uint8Array[]> {
-  const { segmentMs, count, size = '320x180' } = options;
+  const { segmentMs, count, size = '320x180', recording } = options;
   const folder = await mkdtemp(join(tmpdir(), 'touchline-hls-'));
   try {
     const seconds = (segmentMs * count) / 1000;
-    const inputs = [
+    const made = [
       ['-f', 'lavfi', '-i', `testsrc2=s=${size}:r=25:d=${seconds}`],
       ['-f', 'lavfi', '-i', `sine=f=440:r=48000:d=${seconds}`],
     ].flat();
+    const inputs = recording === undefined ? made : ['-i', recording];
     const video = '-c:v libx264 -preset ultrafast -bf 2 -g 25 -keyint_min 25 -sc_threshold 0 -flags +cgop';
     const output = `-c:a aac -b:a 64k -muxdelay 0 -muxpreload 0 -f hls -hls_time ${segmentMs / 1000} -hls_list_size 0`;
     await promisify(execFile)('ffmpeg', [
