@@ -11,7 +11,6 @@ import { MediaLiveDriver } from '../ingest/medialive/medialive-driver.ts';
 import { createPassphraseVault } from '../ingest/medialive/passphrase-vault.ts';
 import type { MediaLivePlace } from '../ingest/medialive/reconciler.ts';
 import { readMediaLiveQuotas } from '../ingest/medialive/service-quotas.ts';
-import type { WatchObjects } from '../ingest/medialive/watch-listing.ts';
 import { MediaLiveWatcher } from '../ingest/medialive/watcher.ts';
 import { openInbox } from '../queue/sqs-inbox.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -34,8 +33,7 @@ export async function openMediaLive(
   const { clock, random, store, folder } = options;
   const log = options.log.child({ part: 'medialive' });
   const { bucket, prefix, ...limits } = placeOf(config);
-  const storePrefix =
-    config.store.kind === 's3' && config.store.prefix !== '' ? `${config.store.prefix}/` : '';
+  const storePrefix = config.store.kind === 's3' ? config.store.prefix : '';
   const aws = openAws(config, options);
   const region = config.mediaLiveRegion ?? config.given.env['AWS_REGION']?.reveal() ?? '';
   const url = config.mediaLiveEvents;
@@ -47,10 +45,12 @@ export async function openMediaLive(
         place: { bucket, prefix, ...limits },
         desired: desiredChannelsIn(records),
         watcher: new MediaLiveWatcher({
-          objects: withPrefix(store, storePrefix),
-          events: withoutPrefix(events, storePrefix),
+          objects: store,
+          events,
           bucket,
-          prefix,
+          // MediaLive and the bucket's events name whole keys; the store puts its own prefix before each.
+          storePrefix,
+          prefix: segmentsPrefix,
           journalFolder: join(folder, 'medialive'),
           clock,
           random,
@@ -103,7 +103,7 @@ function placeOf(config: Config): MediaLivePlace {
     env: config.env,
     roleArn,
     bucket: store.bucket,
-    prefix: `${store.prefix === '' ? '' : `${store.prefix}/`}segments`,
+    prefix: `${store.prefix === '' ? '' : `${store.prefix}/`}${segmentsPrefix}`,
     maxBitrateBps,
     usdPerHourMax: config.mediaLiveUsdPerHour,
     limits: limitsOf(config),
@@ -117,33 +117,7 @@ export function limitsOf(config: Pick<Config, 'mediaLiveLeaseMinutes' | 'mediaLi
   };
 }
 
+/** Where every segment lies in the store, whoever captured it. */
+const segmentsPrefix = 'segments';
 /** Below the 10 Mb/s above which an HD output costs more. */
 const maxBitrateBps = 8_000_000;
-
-/** MediaLive and the bucket's events name whole keys; the store puts its prefix before each by itself. */
-function withPrefix(store: ObjectStore, prefix: string): WatchObjects {
-  const own = (key: string): string => key.slice(prefix.length);
-  return {
-    list: async (under, { startAfter, limit }) => {
-      const found = await store.list(own(under), {
-        ...(startAfter === undefined ? {} : { startAfter: own(startAfter) }),
-        ...(limit === undefined ? {} : { limit }),
-      });
-      return found.map(({ key, bytes }) => ({ key: prefix + key, bytes }));
-    },
-    get: async (key) => await store.get(own(key)),
-    head: async (key) => await store.head(own(key)),
-  };
-}
-
-function withoutPrefix(events: IngestEvents, prefix: string): IngestEvents {
-  const own = <T extends { key: string }>(segment: T): T => ({
-    ...segment,
-    key: segment.key.slice(prefix.length),
-  });
-  return {
-    ...events,
-    onSegment: async (segment) => await events.onSegment(own(segment)),
-    onSegmentLate: async (late) => await events.onSegmentLate({ ...late, segment: own(late.segment) }),
-  };
-}

@@ -9,6 +9,7 @@ import { readInputWish } from './input-wish.ts';
 import { nothingObserved } from './observed-channel.ts';
 import { Reconciler, type Look, type ReconcilerOptions } from './reconciler.ts';
 import type { RunWatcher } from './run-watcher.ts';
+import type { WatchedRun } from './watch-journal.ts';
 
 export interface MediaLiveDriverOptions extends Omit<ReconcilerOptions, 'mediaIdleMs' | 'onLook'> {
   watcher: RunWatcher;
@@ -142,13 +143,14 @@ export class MediaLiveDriver implements ChannelDriver {
     // One after the other: what follows is told when the run before it was told whole.
     const [runId] = desired.openRunIds;
     if (runId === undefined || this.#ending.has(runId)) return;
+    const run = { channelId, runId, segmentMs, pipelineCount: pipelineCount(desired.input) };
     const isWanted = runId === desired.runId && desired.wish === 'running' && desired.failure === undefined;
     const isWritten = observed.channels.some(
       (one) => one.runId === runId && ['STARTING', 'RUNNING', 'RECOVERING', 'STOPPING'].includes(one.state),
     );
     if (isWanted || isWritten) {
       this.#silent.delete(runId);
-      await watcher.watchRun({ channelId, runId, segmentMs, pipelineCount: pipelineCount(desired.input) });
+      await watcher.watchRun(run);
       return;
     }
     const nowMs = clock.monotonicMs();
@@ -156,13 +158,16 @@ export class MediaLiveDriver implements ChannelDriver {
     this.#silent.set(runId, sinceMs);
     // A listing may lag behind a start: what is silent in several of them is over.
     if (nowMs - sinceMs < silentMs) return;
-    const ending = this.#endRun(channelId, runId).finally(() => this.#ending.delete(runId));
+    const ending = this.#endRun(run).finally(() => this.#ending.delete(runId));
     this.#ending.set(runId, ending);
   }
 
-  async #endRun(channelId: string, runId: string): Promise<void> {
+  async #endRun(run: WatchedRun): Promise<void> {
     const { watcher, log } = this.#options;
+    const { channelId, runId } = run;
     try {
+      // Also what was written while nobody watched, before a crash or after it, is told.
+      await watcher.watchRun(run);
       await watcher.endRun(runId, 'stopped');
       // Called off before the end was told: it is told after the next start.
       if (this.#signal?.aborted) return;
