@@ -328,6 +328,7 @@ describe('operations', () => {
   it('answer a taken port with a message that says what to do', async () => {
     const port = Number(new URL(url).port);
     const second = listenWeb({
+      store: memoryStore(new Map()),
       desk,
       port,
       host: '127.0.0.1',
