@@ -35,8 +35,12 @@ export async function openMediaLive(
   const { bucket, prefix, ...limits } = placeOf(config);
   const storePrefix = config.store.kind === 's3' ? config.store.prefix : '';
   const aws = openAws(config, options);
-  const region = config.mediaLiveRegion ?? config.given.env['AWS_REGION']?.reveal() ?? '';
   const url = config.mediaLiveEvents;
+  const region =
+    /\/\/sqs\.([a-z0-9-]+)\./.exec(url ?? '')?.[1] ??
+    config.mediaLiveRegion ??
+    config.given.env['AWS_REGION']?.reveal() ??
+    '';
   const inbox = url === undefined ? undefined : await openInbox({ url, region, clock, random });
   return {
     createDriver: (events, records) =>

@@ -6,7 +6,7 @@ import type { WatchFigures } from './watch-run.ts';
 
 /** What a look at MediaLive and at the bucket means to a person; pure. */
 export function channelHealth(
-  { desired, observed, action }: Look,
+  { desired, observed, action, trouble }: Look,
   figures: WatchFigures | undefined,
 ): ChannelHealth {
   const { channelId, failure, wish, runId } = desired;
@@ -38,6 +38,7 @@ export function channelHealth(
     advice.push('MediaLive takes about three minutes to start a channel, up to ten');
   }
   if (action.kind === 'wait' && action.isOverdue) advice.unshift(action.reason);
+  if (trouble !== undefined && state !== 'failed') advice.unshift(trouble);
   if (figures?.lastProblem !== undefined) advice.push(figures.lastProblem);
   const { last } = figures ?? {};
   const seconds = (last?.duration90k ?? 0) / 90_000;

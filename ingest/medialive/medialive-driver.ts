@@ -33,6 +33,8 @@ export class MediaLiveDriver implements ChannelDriver {
   readonly #ending = new Map<string, Promise<void>>();
   #ring: () => void = () => {};
   #signal: AbortSignal | undefined;
+  /** Why MediaLive could not be looked at the last time: what is known is old. */
+  #blindness: string | undefined;
 
   constructor(options: MediaLiveDriverOptions) {
     this.#options = options;
@@ -102,7 +104,11 @@ export class MediaLiveDriver implements ChannelDriver {
 
   health(channelId: string): ChannelHealth | undefined {
     const look = this.#looks.get(channelId);
-    return look && channelHealth(look, this.#options.watcher.figures(look.desired.runId));
+    if (!look) return undefined;
+    const health = channelHealth(look, this.#options.watcher.figures(look.desired.runId));
+    return this.#blindness === undefined
+      ? health
+      : { ...health, advice: [this.#blindness, ...health.advice] };
   }
 
   checkInput(input: unknown): void {
@@ -125,10 +131,12 @@ export class MediaLiveDriver implements ChannelDriver {
       await this.#reconciler.tick();
       this.#looks = this.#seen;
       for (const look of this.#looks.values()) await this.#tendRuns(look);
+      this.#blindness = undefined;
     } catch (thrown) {
       // Nothing was looked at, so nothing is done and nothing is known anew.
-      log.warn('MediaLive could not be looked at', { error: asTouchlineError(thrown) });
-      return;
+      const error = asTouchlineError(thrown);
+      if (this.#blindness !== error.message) log.warn('MediaLive could not be looked at', { error });
+      this.#blindness = error.message;
     }
     for (const channelId of this.#looks.keys()) {
       const health = this.health(channelId);

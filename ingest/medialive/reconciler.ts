@@ -62,6 +62,8 @@ export interface Look {
   desired: DesiredChannel;
   observed: Observed;
   action: Action;
+  /** Why the last step did not go through; undefined when it did. */
+  trouble?: string | undefined;
 }
 
 /**
@@ -73,7 +75,7 @@ export class Reconciler {
   readonly #times = new StateTimes();
   /** By run: a new start has all remedies before it again. */
   readonly #remedies = new Map<string, Set<Remedy>>();
-  readonly #trouble = new Map<string, { count: number; untilMs: number }>();
+  readonly #trouble = new Map<string, { count: number; untilMs: number; message: string }>();
   readonly #inputLost = new Map<string, { sinceMs: number | undefined; askedAtMs: number }>();
   #quotas: { known: Quotas | undefined; untilMs: number } = { known: undefined, untilMs: 0 };
 
@@ -145,7 +147,7 @@ export class Reconciler {
         limits: place.limits,
       });
       if (action.kind === 'start') runningUsdPerHour += usdPerHour({ isStandard });
-      onLook({ desired, observed, action });
+      onLook({ desired, observed, action, trouble: this.#trouble.get(desired.channelId)?.message });
       return async () => await this.#carryOut(desired.channelId, action, { desired, version, plan });
     });
   }
@@ -165,7 +167,11 @@ export class Reconciler {
       if (error.code === 'medialive.conflict' || error.code === 'medialive.not-found') return;
       const count = (trouble?.count ?? 0) + 1;
       const delayMs = Math.min(backOffMsMax, backOffMs * 2 ** (count - 1)) * (0.5 + random.unit() / 2);
-      this.#trouble.set(channelId, { count, untilMs: clock.monotonicMs() + delayMs });
+      this.#trouble.set(channelId, {
+        count,
+        untilMs: clock.monotonicMs() + delayMs,
+        message: error.message,
+      });
       log.warn('medialive action failed', { channelId, action: action.kind, count, error });
       // Taking away is tried for ever; what would cost and cannot be had is given up with its reason.
       if (!error.retryable && record && building.has(action.kind)) await this.#fail(record, error.message);
