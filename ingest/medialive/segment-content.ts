@@ -33,9 +33,14 @@ export function readSegmentContent(bytes: Uint8Array, nearPts90k: number): Segme
   const pts90k = pictures.map((picture) => picture.pts90k).toSorted((one, other) => one - other);
   const first90k = pts90k[0] ?? sound?.first90k ?? nearPts90k;
   const end90k = pts90k.length > 0 ? endOfPictures(pts90k) : (sound?.end90k ?? first90k);
+  const duration90k = end90k - first90k;
+  if (duration90k < 0 || duration90k > duration90kMax) {
+    problems.push(`its times span ${Math.round(duration90k / ticksPerSecond)} s`);
+    return { ...nothing, first90k: nearPts90k, problems };
+  }
   return {
     first90k,
-    duration90k: end90k - first90k,
+    duration90k,
     startsWithKeyframe: pictures[0]?.isKeyframe ?? false,
     video: config
       ? {
@@ -62,6 +67,8 @@ export function readSegmentContent(bytes: Uint8Array, nearPts90k: number): Segme
     problems,
   };
 }
+
+const nothing = { duration90k: 0, startsWithKeyframe: false, video: null, audio: null };
 
 /** The first parameter sets in the file: MediaLive repeats them before every IDR. */
 function configOf(pictures: readonly AccessUnit[], problems: string[]): VideoConfig | undefined {
@@ -111,3 +118,5 @@ function soundOf(
 }
 
 const singlePicture90k = ticksPerSecond / 25;
+/** As the playlist's: no segment that we ask for comes near to a minute, and a wild time must not move the run by hours. */
+const duration90kMax = 60 * ticksPerSecond;
