@@ -30,18 +30,18 @@ const newQueue = async (): Promise<string> => {
   return QueueUrl;
 };
 
-describe.skipIf(!hasMoto)(`an inbox on SQS${hasMoto ? '' : '; needs moto_server'}`, () => {
-  const withDead = async (): Promise<{ url: string; deadUrl: string }> => {
-    const [url, deadUrl] = [await newQueue(), await newQueue()];
-    const name = deadUrl.split('/').at(-1);
-    const RedrivePolicy = JSON.stringify({
-      deadLetterTargetArn: `arn:aws:sqs:${region}:123456789012:${name}`,
-      maxReceiveCount: 5,
-    });
-    await sqs.client.send(new SetQueueAttributesCommand({ QueueUrl: url, Attributes: { RedrivePolicy } }));
-    return { url, deadUrl };
-  };
+const withDead = async (): Promise<{ url: string; deadUrl: string }> => {
+  const [url, deadUrl] = [await newQueue(), await newQueue()];
+  const name = deadUrl.split('/').at(-1);
+  const RedrivePolicy = JSON.stringify({
+    deadLetterTargetArn: `arn:aws:sqs:${region}:123456789012:${name}`,
+    maxReceiveCount: 5,
+  });
+  await sqs.client.send(new SetQueueAttributesCommand({ QueueUrl: url, Attributes: { RedrivePolicy } }));
+  return { url, deadUrl };
+};
 
+describe.skipIf(!hasMoto)(`an inbox on SQS${hasMoto ? '' : '; needs moto_server'}`, () => {
   it('hands out what others sent, forgets what is acknowledged, and puts the rest aside with the reason', async () => {
     const { url, deadUrl } = await withDead();
     const inbox = await openInbox({ url, region, ...tools });
