@@ -88,11 +88,14 @@ export class ChannelList {
       make(
         'div',
         { class: 'actions' },
-        this.#button('new-key', 'New key', async () => {
-          const { ingest } = await ask('POST', `/channels/${channel.id}/keys`);
-          await this.#reload(channel);
-          this.showKey(channel.id, ingest);
-        }),
+        // A key opens our own ingest and nothing else.
+        channel.driver === 'local'
+          ? this.#button('new-key', 'New key', async () => {
+              const { ingest } = await ask('POST', `/channels/${channel.id}/keys`);
+              await this.#reload(channel);
+              this.showKey(channel.id, ingest);
+            })
+          : undefined,
         isStopped
           ? this.#button('start', 'Start', async () =>
               this.update(await ask('POST', `/channels/${channel.id}/start`)),
@@ -182,11 +185,25 @@ function copy(label, text) {
 }
 
 function addressLine(channel) {
+  if (channel.driver !== 'local') return endpointLines(channel);
   return make(
     'div',
     { class: 'address' },
     make('span', { class: 'muted' }, 'Push to'),
     make('code', {}, `${channel.ingest.rtmp}/<key>`),
+  );
+}
+
+/** Where another driver is pushed to, or pulls from; none while it is still making its doors. */
+function endpointLines({ driver, endpoints }) {
+  return make(
+    'div',
+    { class: 'address' },
+    make('span', { class: 'muted' }, endpoints.length === 0 ? driver : `${driver}:`),
+    ...endpoints.flatMap(({ label, url }) => [
+      make('span', { class: 'muted' }, label),
+      make('code', {}, url),
+    ]),
   );
 }
 
