@@ -134,14 +134,16 @@ function check(length: number | undefined): void {
 }
 
 function print(rows: ReadonlyMap<string, number[]>): void {
-  const median = (values: readonly number[]): number =>
-    values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
   console.log(`| what | ms per segment | MB/s | speed beside the bare one |\n| --- | --- | --- | --- |`);
   const medians = [...rows].map(([name, values]) => ({ name, ms: median(values) }));
   for (const { name, ms } of medians) {
     const bare = medians.find((one) => one.name.startsWith(`${name.split(',')[0]}, bare`))?.ms ?? ms;
     console.log(`| ${name} | ${ms.toFixed(1)} | ${(5000 / ms).toFixed(0)} | ${(bare / ms).toFixed(2)} |`);
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 await main();
