@@ -92,7 +92,9 @@ export function decideAction(wanted: Wanted, observed: Observed, circumstances: 
     case 'absent':
       return keeper ? retire(keeper, 'it is not wanted any more') : clearAway(desired, observed);
     case 'idle':
-      return keeper ? rest(keeper, observed, circumstances) : renewAny(observed, circumstances);
+      return keeper
+        ? rest(keeper, wanted, observed, circumstances)
+        : tidy(undefined, wanted, observed, circumstances);
     case 'running':
       return keeper ? run(keeper, wanted, observed, circumstances) : create(wanted, observed, circumstances);
     default:
@@ -144,7 +146,12 @@ function clearAway(desired: DesiredChannel, observed: Observed): Action {
   return { kind: 'forget' };
 }
 
-function rest(keeper: ObservedChannel, observed: Observed, circumstances: Circumstances): Action {
+function rest(
+  keeper: ObservedChannel,
+  wanted: Wanted,
+  observed: Observed,
+  circumstances: Circumstances,
+): Action {
   switch (keeper.state) {
     case 'RUNNING':
     case 'STARTING':
@@ -154,7 +161,7 @@ function rest(keeper: ObservedChannel, observed: Observed, circumstances: Circum
     case 'UPDATE_FAILED':
       return { kind: 'new-generation', of: 'channel', reason: `it is ${keeper.state}` };
     case 'IDLE':
-      return renewAny(observed, circumstances);
+      return tidy(keeper, wanted, observed, circumstances);
     case 'CREATING':
     case 'UPDATING':
     case 'STOPPING':
@@ -210,7 +217,7 @@ function run(
           `no picture has come in for ${Math.round(noInputMs / 60_000)} min: it was stopped so that it does not cost. Start the encoder, then the channel`,
         );
       }
-      return renewAny(observed, circumstances);
+      return tidy(keeper, wanted, observed, circumstances);
     case 'CREATING':
     case 'UPDATING':
     case 'STOPPING':
@@ -275,7 +282,25 @@ function create(wanted: Wanted, observed: Observed, { refusal }: Circumstances):
   }
 }
 
-/** A lost answer may have left a second one; the one in use is kept, and the other goes when the channel goes. */
+/** What stands beside it and is of no use: an input that could not go when its turn was, the second group of a lost answer. */
+function tidy(
+  keeper: ObservedChannel | undefined,
+  { desired }: Wanted,
+  observed: Observed,
+  circumstances: Circumstances,
+): Action {
+  const stray = observed.inputs.find(
+    (one) =>
+      one.state === 'DETACHED' &&
+      (keeper ? !keeper.inputIds.includes(one.id) : one.generation < desired.inputGeneration),
+  );
+  if (stray) return { kind: 'delete-input', inputId: stray.id };
+  const spare = keeper && observed.groups.find(({ state }) => state === 'IDLE');
+  if (spare) return { kind: 'delete-group', groupId: spare.id };
+  return renewAny(observed, circumstances);
+}
+
+/** A lost answer may have left a second one: the one in use is kept. */
 function firstGroup({ groups }: Observed, spec: string): ObservedGroup | undefined {
   const alive = groups.filter((one) => isThere(one) && one.spec === spec);
   return alive.find(({ state }) => state === 'IN_USE') ?? alive[0];

@@ -16,6 +16,7 @@ export class MediaLiveFake {
   readonly groups = new Map<string, FakeGroup>();
   /** Every call, in order: `POST /prod/channels 201`. The last thousand. */
   readonly calls: string[] = [];
+  callCount = 0;
   readonly #options: Required<Pick<FakeOptions, 'nowMs' | 'delayMs' | 'faultOf' | 'listLagMs' | 'quotas'>> &
     FakeOptions;
   readonly #made = new Map<string, FakeChannel | FakeInput>();
@@ -42,6 +43,7 @@ export class MediaLiveFake {
     const answer = this.#answer(operation?.name, decodeURIComponent(id), request, fault);
     this.calls.push(`${request.method} ${request.path} ${answer === 'lost' ? 'lost' : answer.status}`);
     if (this.calls.length > 1000) this.calls.shift();
+    this.callCount += 1;
     return answer;
   }
 

@@ -205,6 +205,25 @@ const running: Case[] = [
     action: { kind: 'rest' },
   },
   {
+    title: 'an input that was left over beside it goes',
+    observed: { channels: [channel('RUNNING')], inputs: [input('ATTACHED'), input('DETACHED', { id: '8' })] },
+    action: { kind: 'delete-input', inputId: '8' },
+  },
+  {
+    title: 'but never its own, whatever a list that lags says of it',
+    observed: { channels: [channel('RUNNING')], inputs: [input('DETACHED')] },
+    action: { kind: 'rest' },
+  },
+  {
+    title: 'a second security group goes',
+    observed: {
+      channels: [channel('RUNNING')],
+      inputs: [input('ATTACHED')],
+      groups: [group('IN_USE'), group('IDLE', { id: '7' })],
+    },
+    action: { kind: 'delete-group', groupId: '7' },
+  },
+  {
     title: 'half of the lease is left: nothing yet',
     observed: { channels: [channel('RUNNING', { expiresAtMs: nowMs + limits.leaseMs / 2 })], ...attached },
     action: { kind: 'rest' },

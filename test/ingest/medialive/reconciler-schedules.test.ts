@@ -5,6 +5,8 @@ import { playSchedule } from './reconciler-schedule.ts';
 const isLong = process.env['TOUCHLINE_TEST_LONG'] !== undefined;
 const seedCount = isLong ? 10_000 : 300;
 const batch = 100;
+/** 8286: an old input, still CREATING when its turn to go was, stayed beside the new one for ever. */
+const oncePassedOver = [8286];
 
 describe('random schedules against the reconciler', () => {
   it(
@@ -14,7 +16,11 @@ describe('random schedules against the reconciler', () => {
       const seen = { actions: new Set<string>(), calls: 0, faults: 0 };
       const problems: string[] = [];
       for (let from = 1; from <= seedCount; from += batch) {
-        for (let seed = from; seed < from + batch && seed <= seedCount; seed += 1) {
+        const seeds = Array.from(
+          { length: Math.min(batch, seedCount - from + 1) },
+          (_, index) => from + index,
+        );
+        for (const seed of from === 1 ? [...oncePassedOver, ...seeds] : seeds) {
           const played = await playSchedule(seed);
           problems.push(...played.problems.map((problem) => `seed ${seed}: ${problem}`));
           for (const action of played.actions) seen.actions.add(action);
