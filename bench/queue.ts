@@ -14,7 +14,7 @@ import { createPostgresBackend, createRedisBackend, withBackend } from 'bullmq';
 import pg from 'pg';
 
 import { systemClock } from '../core/clock.ts';
-import type { Job } from '../core/jobs.ts';
+import type { Job, ResultJob } from '../core/jobs.ts';
 import { silentLog } from '../core/log.ts';
 import { systemRandom } from '../core/random.ts';
 import { createQueues } from '../queue/create-queues.ts';
@@ -22,6 +22,7 @@ import type { Queue } from '../queue/queue.ts';
 import { startEmbeddedPostgres } from '../store/embedded-postgres.ts';
 import { startMoto } from '../test/support/moto.ts';
 import { openTestQueue } from '../test/support/queue-open.ts';
+import { makeAnalysis, makeJob as makeResult } from '../test/support/queue-jobs.ts';
 import { startRedis } from '../test/support/redis.ts';
 
 const slots = 8;
@@ -29,12 +30,16 @@ const roundCount = 5;
 const leaseMs = 10_000;
 const region = 'eu-west-1';
 
+/** Where a segment is (600 bytes), and what was found in it (8 KB of numbers, all of them checked by us and not by the bare loop). */
+const kinds = ['analyse', 'result'] as const;
+type Kind = (typeof kinds)[number];
+
 interface Bench {
   /** What TOUCHLINE_QUEUE would be. */
   at: string;
   jobCount: number;
   /** Takes everything that is there, without us. Resolves when `jobCount` are done. */
-  takeBare(jobCount: number): Promise<void>;
+  takeBare(kind: Kind, jobCount: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -44,32 +49,37 @@ for (const [engine, start] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(engine)) continue;
   const bench = await start();
   const queue = await openTestQueue({ at: bench.at, leaseMs });
+  for (const kind of kinds) await measure(engine, bench, queue, kind);
+  await queue.close();
+  await bench.stop();
+}
+
+async function measure(engine: string, bench: Bench, queue: Queue, kind: Kind): Promise<void> {
   const rates: Record<'ours' | 'bare', number[]> = { ours: [], bare: [] };
   for (let round = 0; round <= roundCount; round += 1) {
     for (const who of round % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const)) {
-      await queue.put(
-        Array.from({ length: bench.jobCount }, (_, index) => makeJob(`${round}-${who}-${index}`)),
+      const jobs = Array.from({ length: bench.jobCount }, (_, index) =>
+        makeJob(kind, `${round}-${who}-${index}`),
       );
+      await queue.put(jobs);
       const startedAtMs = performance.now();
-      if (who === 'ours') await takeOurs(queue, bench.jobCount);
-      else await bench.takeBare(bench.jobCount);
+      if (who === 'ours') await takeOurs(queue, kind, bench.jobCount);
+      else await bench.takeBare(kind, bench.jobCount);
       const rate = bench.jobCount / ((performance.now() - startedAtMs) / 1000);
       if (round > 0) rates[who].push(rate); // The first warms up.
     }
   }
   const [ours, bare] = [median(rates.ours), median(rates.bare)];
   console.log(
-    `${engine}: ours ${Math.round(ours)} jobs/s, bare ${Math.round(bare)} jobs/s, ratio ${(ours / bare).toFixed(2)} ` +
+    `${engine}, ${kind}: ours ${Math.round(ours)} jobs/s, bare ${Math.round(bare)} jobs/s, ratio ${(ours / bare).toFixed(2)} ` +
       `(by round ${rates.ours.map((rate, index) => (rate / (rates.bare[index] ?? 1)).toFixed(2)).join(' ')})`,
   );
-  await queue.close();
-  await bench.stop();
 }
 
-async function takeOurs(queue: Queue, jobCount: number): Promise<void> {
+async function takeOurs(queue: Queue, kind: Kind, jobCount: number): Promise<void> {
   const stop = new AbortController();
   let doneCount = 0;
-  await queue.consume('result', {
+  await queue.consume(kind, {
     slots,
     signal: stop.signal,
     handle: async () => {
@@ -95,10 +105,10 @@ async function postgres(): Promise<Bench> {
   return {
     at,
     jobCount: 1_000,
-    takeBare: async (jobCount) =>
+    takeBare: async (kind, jobCount) =>
       await takeWithWorker(
         jobCount,
-        (run) => new Worker('touchline-result', run, { connection: pool as never, concurrency: slots }),
+        (run) => new Worker(`touchline-${kind}`, run, { connection: pool as never, concurrency: slots }),
       ),
     stop: async () => {
       await pool.end();
@@ -113,12 +123,12 @@ async function redis(): Promise<Bench> {
   const { Worker } = withBackend(createRedisBackend);
   return {
     at: server.url,
-    jobCount: 5_000,
-    takeBare: async (jobCount) =>
+    jobCount: 12_000,
+    takeBare: async (kind, jobCount) =>
       await takeWithWorker(
         jobCount,
         (run) =>
-          new Worker('touchline-result', run, {
+          new Worker(`touchline-${kind}`, run, {
             connection: { url: server.url, maxRetriesPerRequest: null },
             concurrency: slots,
           }),
@@ -152,11 +162,11 @@ async function sqs(): Promise<Bench> {
   const tools = { clock: systemClock, random: systemRandom };
   await createQueues({ region, prefix, kmsKeyId: undefined, isDryRun: false, ...tools });
   const client = new SQSClient({ region, useQueueUrlAsEndpoint: false });
-  const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: `${prefix}-result` }));
   return {
     at: `sqs://${region}/${prefix}`,
-    jobCount: 800,
-    takeBare: async (jobCount) => {
+    jobCount: 200,
+    takeBare: async (kind, jobCount) => {
+      const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: `${prefix}-${kind}` }));
       for (let doneCount = 0; doneCount < jobCount;) {
         const input = { QueueUrl, MaxNumberOfMessages: slots, WaitTimeSeconds: 20 };
         const { Messages = [] } = await client.send(new ReceiveMessageCommand(input));
@@ -173,43 +183,34 @@ async function sqs(): Promise<Bench> {
   };
 }
 
-function makeJob(id: string): Job {
-  const times = {
+function makeJob(kind: Kind, id: string): Job {
+  const deadlineAtMs = Date.now();
+  return kind === 'analyse'
+    ? makeAnalysis(id, { deadlineAtMs })
+    : makeResult(id, { deadlineAtMs, result: found(id) });
+}
+
+/** What the built-in pack says of 4 s. */
+function found(jobId: string): ResultJob['result'] {
+  const atMs = Array.from({ length: 80 }, (_, index) => index * 50);
+  const values = atMs.map((ms) => Math.round(Math.sin(ms) * 1000) / 1000);
+  const signals = ['sound.crowd', 'sound.speech', 'picture.motion', 'picture.cut'].map((name) => ({
+    name,
+    unit: '1',
+    atMs,
+    values,
+  }));
+  return {
+    of: 'analyse',
+    jobId,
+    attempt: 1,
+    instanceId: 'ins_1',
+    workerId: 'wrk_1',
     startedAtMs: 1,
     finishedAtMs: 2,
-    deadlineAtMs: Date.now() + 60_000,
-    queuedAtMs: Date.now(),
-  };
-  const { startedAtMs, finishedAtMs, ...own } = times;
-  const atMs = Array.from({ length: 80 }, (_, index) => index * 50);
-  return {
-    kind: 'result',
-    id,
-    channelId: 'ch_1',
-    runId: 'run_1',
-    ...own,
-    result: {
-      of: 'analyse',
-      jobId: id,
-      attempt: 1,
-      instanceId: 'ins_1',
-      workerId: 'wrk_1',
-      startedAtMs,
-      finishedAtMs,
-      pass: 'coarse',
-      segmentId: 'seg_1',
-      // What the built-in pack says of 4 s: some 3 KB.
-      outcome: {
-        kind: 'found',
-        signals: ['sound.crowd', 'sound.speech', 'picture.motion', 'picture.cut'].map((name) => ({
-          name,
-          unit: '1',
-          atMs,
-          values: atMs.map((ms) => Math.round(Math.sin(ms) * 1000) / 1000),
-        })),
-        spots: [],
-      },
-    },
+    pass: 'coarse',
+    segmentId: 'seg_1',
+    outcome: { kind: 'found', signals, spots: [] },
   };
 }
 

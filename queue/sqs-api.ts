@@ -155,6 +155,22 @@ export class SqsApi {
     if (first) throw first;
   }
 
+  /** An empty batch: SQS looks who asks, and then refuses it. For the doctor, who must not leave a job behind. */
+  async sendNothing(url: string): Promise<void> {
+    await this.#call((abortSignal) =>
+      this.#client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: [] }), { abortSignal }),
+    );
+  }
+
+  /** As `sendNothing`: nobody may ask for no message, and none is taken from whoever should have it. */
+  async receiveNothing(url: string): Promise<void> {
+    await this.#call((abortSignal) =>
+      this.#client.send(new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 0 }), {
+        abortSignal,
+      }),
+    );
+  }
+
   /** One answer for each, in order. */
   async remove(url: string, receipts: readonly string[]): Promise<(Error | undefined)[]> {
     return await this.#batch(receipts, async (entries) => {

@@ -14,7 +14,8 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../store/embedd
 import { usePostgres } from '../support/postgres.ts';
 import { openTestQueue } from '../support/queue-open.ts';
 import { takeAndDie } from '../support/queue-die.ts';
-import { Collected, makeJob, queueContract } from './queue-contract.ts';
+import { makeJob } from '../support/queue-jobs.ts';
+import { Collected, queueContract } from './queue-contract.ts';
 
 const postgres = usePostgres();
 /** A fifth of the real one, so that a death is noticed while a test waits. */

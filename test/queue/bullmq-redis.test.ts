@@ -8,7 +8,8 @@ import type { Queue } from '../../queue/queue.ts';
 import { takeAndDie } from '../support/queue-die.ts';
 import { openTestQueue } from '../support/queue-open.ts';
 import { hasRedis, startRedis, type TestRedis } from '../support/redis.ts';
-import { Collected, makeJob, queueContract } from './queue-contract.ts';
+import { makeJob } from '../support/queue-jobs.ts';
+import { Collected, queueContract } from './queue-contract.ts';
 
 const leaseMs = 2_000;
 let redis: TestRedis;

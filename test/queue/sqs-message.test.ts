@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { bandOf, layoutOf } from '../../queue/sqs-layout.ts';
 import { decodeMessage, encodeMessage } from '../../queue/sqs-message.ts';
-import { makeJob } from './queue-contract.ts';
+import { makeJob } from '../support/queue-jobs.ts';
 
 describe('the body of a message', () => {
   it.each([

@@ -8,7 +8,8 @@ import { hasMoto } from '../support/moto.ts';
 import { takeAndDie } from '../support/queue-die.ts';
 import { openTestQueue } from '../support/queue-open.ts';
 import { region, useSqs } from '../support/queue-sqs.ts';
-import { Collected, makeAnalysis, makeJob, queueContract } from './queue-contract.ts';
+import { makeAnalysis, makeJob } from '../support/queue-jobs.ts';
+import { Collected, queueContract } from './queue-contract.ts';
 
 const leaseMs = 2_000;
 const sqs = useSqs();
