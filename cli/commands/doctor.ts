@@ -9,8 +9,13 @@ export function register(program: Command, io: CliIo): void {
   program
     .command('doctor')
     .description('Check this machine, and say how to mend what is wrong')
-    .option('--json', 'print { ok, checks: [{ name, level, message }] }')
-    .action(async (options: { json?: true }) => {
+    .option('--aws', 'try each permission that the settings need in AWS instead')
+    .option(
+      '--json',
+      'print { ok, checks: [{ name, level, message }] }, with --aws { ok, permissions: [{ action, resource, level, message }] }',
+    )
+    .action(async (options: { json?: true; aws?: true }) => {
+      if (options.aws) return await checkPermissions(io, options.json === true);
       const { readConfig } = await import('../config.ts');
       const { systemClock } = await import('../../core/clock.ts');
       const { systemRandom } = await import('../../core/random.ts');
@@ -32,6 +37,24 @@ export function register(program: Command, io: CliIo): void {
       else io.tell(isOk ? 'Ready: touchline up' : 'Not ready: mend what is marked with FAIL.');
       process.exitCode = exitCodeFor(findings);
     });
+}
+
+async function checkPermissions(io: CliIo, isJson: boolean): Promise<void> {
+  const { readConfig } = await import('../config.ts');
+  const { systemClock: clock } = await import('../../core/clock.ts');
+  const { systemRandom: random } = await import('../../core/random.ts');
+  const { checkAws } = await import('../doctor/aws-checks.ts');
+  const permissions = await checkAws(readConfig(io.env, io.cwd), { clock, random });
+  const isOk = permissions.every(({ level }) => level === 'ok');
+  if (isJson) io.printJson({ ok: isOk, permissions });
+  else {
+    for (const { action, resource, level, message } of permissions) {
+      io.print(`${marks[level]} ${action} on ${resource}${level === 'ok' ? '' : `: ${message}`}`);
+    }
+    if (permissions.length === 0)
+      io.tell('No setting names AWS: the store is a folder, the queue is not SQS.');
+  }
+  if (!isOk) process.exitCode = exitCodes.auth;
 }
 
 const marks = { ok: 'ok  ', warn: 'warn', bad: 'FAIL' } as const;
