@@ -36,33 +36,35 @@ export function createMediaLiveApi(options: {
   region?: string | undefined;
   /** For tests: something that speaks the same protocol. */
   endpoint?: string | undefined;
+  /** How long one call may take, a listing with all its pages. Default 10 s. */
+  callMs?: number;
 }): MediaLiveApi & { close(): void } {
-  const { region, endpoint } = options;
+  const { region, endpoint, callMs = callMsMax } = options;
   const client = new MediaLiveClient({
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
     // Ours is one budget for the account; the SDK's would be one for each call, on top of it.
     maxAttempts: 1,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: callMsMax, throwOnRequestTimeout: true },
+    requestHandler: { connectionTimeout: 5_000, requestTimeout: callMs, throwOnRequestTimeout: true },
   });
   const budget = new CallBudget(options);
   const call = async <T>(what: string, work: (limit: Limit) => Promise<T>, canRepeat = true): Promise<T> =>
     await budget.call(async () => {
       try {
-        return await work({ abortSignal: AbortSignal.timeout(callMsMax) });
+        return await work({ abortSignal: AbortSignal.timeout(callMs) });
       } catch (thrown) {
         throw asMediaLiveError(thrown, what);
       }
     }, canRepeat);
   const all = async <Page, T>(
     what: string,
-    pages: () => AsyncIterable<Page>,
+    pages: (limit: Limit) => AsyncIterable<Page>,
     things: (page: Page) => T[] | undefined,
   ): Promise<T[]> =>
-    await call(what, async () => {
+    await call(what, async (limit) => {
       const found: T[] = [];
       let pageCount = 0;
-      for await (const page of pages()) {
+      for await (const page of pages(limit)) {
         found.push(...(things(page) ?? []));
         pageCount += 1;
         if (pageCount >= pagesMax) throw new Error(`${what}: more than ${pagesMax} pages`);
@@ -75,17 +77,17 @@ export function createMediaLiveApi(options: {
       const [channels, inputs, groups] = await Promise.all([
         all(
           'medialive:ListChannels',
-          () => paginateListChannels({ client, pageSize }, {}),
+          (limit) => paginateListChannels({ client, pageSize }, {}, limit),
           (page) => page.Channels,
         ),
         all(
           'medialive:ListInputs',
-          () => paginateListInputs({ client, pageSize }, {}),
+          (limit) => paginateListInputs({ client, pageSize }, {}, limit),
           (page) => page.Inputs,
         ),
         all(
           'medialive:ListInputSecurityGroups',
-          () => paginateListInputSecurityGroups({ client, pageSize }, {}),
+          (limit) => paginateListInputSecurityGroups({ client, pageSize }, {}, limit),
           (page) => page.InputSecurityGroups,
         ),
       ]);
@@ -98,7 +100,7 @@ export function createMediaLiveApi(options: {
     inputLostSinceMs: async (ChannelId, pipelineCount) => {
       const alerts = await all(
         'medialive:ListAlerts',
-        () => paginateListAlerts({ client, pageSize }, { ChannelId, StateFilter: 'SET' }),
+        (limit) => paginateListAlerts({ client, pageSize }, { ChannelId, StateFilter: 'SET' }, limit),
         (page) => page.Alerts,
       );
       return lostSinceMs(alerts, pipelineCount);

@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
 import { afterEach, describe, expect, it } from 'vitest';
 
 import type { Clock } from '../../../core/clock.ts';
@@ -177,6 +180,29 @@ describe('the SDK of MediaLive', () => {
     }
     // Thirty lists, and no more than the bucket of retries on top of them.
     expect(fake.calls.length).toBeLessThan(30 + 25);
+  });
+
+  it('ends a call that nobody answers', async () => {
+    const server = createServer(() => {});
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closing.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const api = createMediaLiveApi({
+      region: 'us-east-1',
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      clock: impatient,
+      random: systemRandom,
+      readQuotas: async () => ({ channels: 1, pushInputs: 1, pullInputs: 1, groups: 1 }),
+      callMs: 50,
+    });
+    closing.push(() => api.close());
+    const startedAtMs = performance.now();
+    for (const call of [api.list(), api.startChannel('1'), api.stopChannel('1'), api.deleteInput('1')]) {
+      await expect(call).rejects.toMatchObject({ code: 'medialive.unavailable', retryable: true });
+    }
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000);
   });
 
   it('reads the quotas, and refuses before anything is made', async () => {
