@@ -33,7 +33,7 @@ interface Band {
   hidings: Batcher<{ receipt: string; seconds: number }>;
 }
 
-export interface SqsConsumerOptions<K extends JobKind> extends ConsumeOptions<K> {
+interface SqsConsumerOptions<K extends JobKind> extends ConsumeOptions<K> {
   api: SqsApi;
   kind: K;
   /** The urgent one first. */

@@ -35,7 +35,7 @@ export function encodeMessage(job: Job): string {
   });
 }
 
-export type DecodedMessage = { job: Job } | { job: undefined; problem: string };
+type DecodedMessage = { job: Job } | { job: undefined; problem: string };
 
 export function decodeMessage(body: string): DecodedMessage {
   try {

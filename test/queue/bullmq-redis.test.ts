@@ -1,13 +1,19 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { systemClock, type Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { silentLog } from '../../core/log.ts';
+import { isOnPath, probe } from '../../core/process.ts';
 import type { Queue } from '../../queue/queue.ts';
 import { takeAndDie } from '../support/queue-die.ts';
 import { openTestQueue } from '../support/queue-open.ts';
 import { hasRedis, startRedis, type TestRedis } from '../support/redis.ts';
+import { freePort } from '../support/touchline.ts';
 import { makeJob } from '../support/queue-jobs.ts';
 import { Collected, queueContract } from './queue-contract.ts';
 
@@ -164,6 +170,58 @@ describe.skipIf(!hasRedis)(`BullMQ on Redis${hasRedis ? '' : '; needs redis-serv
     await expect(open()).rejects.toThrow(/WRONGPASS|AUTH/);
     at = redis.url;
   });
+
+  it.skipIf(!isOnPath('openssl'))(
+    'speaks TLS to a rediss:// address, and only to a server it can trust',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'touchline-tls-'));
+      const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+      const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+      const made = probe('openssl', [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-keyout',
+        key,
+        '-out',
+        certificate,
+        ...subject,
+      ]);
+      expect(made.ok).toBe(true);
+      const tlsPort = await freePort();
+      const files = [
+        '--tls-cert-file',
+        certificate,
+        '--tls-key-file',
+        key,
+        '--tls-ca-cert-file',
+        certificate,
+      ];
+      const server = await startRedis(['--tls-port', String(tlsPort), ...files, '--tls-auth-clients', 'no']);
+      const secure = `rediss://localhost:${tlsPort}`;
+      try {
+        await expect(openTestQueue({ at: secure, leaseMs })).rejects.toMatchObject({
+          code: 'queue.unavailable',
+          message: expect.stringMatching(/self-signed certificate/) as string,
+        });
+        const plain = await openTestQueue({ at: server.url, leaseMs });
+        await plain.put([makeJob('over-tls')]);
+        await plain.close();
+        // Node reads what else it may trust when it starts, so another process it is.
+        const env = { NODE_EXTRA_CA_CERTS: certificate };
+        expect(await takeAndDie({ at: secure, leaseMs, count: 1, env })).toEqual([
+          { id: 'over-tls', attempt: 1 },
+        ]);
+      } finally {
+        await server.stop();
+        await rm(folder, { recursive: true });
+      }
+    },
+  );
 
   it('uses two connections for each kind that it consumes, and one for all else', async () => {
     expect(await countConnections()).toBe(1);

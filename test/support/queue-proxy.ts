@@ -2,7 +2,7 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 
 /** What becomes of one call to the service behind. `lose`: it is done, and its answer never arrives. */
-export type Fate =
+type Fate =
   | 'pass'
   | 'unavailable'
   | 'throttle'

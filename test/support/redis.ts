@@ -25,11 +25,7 @@ export async function startRedis(settings: readonly string[] = []): Promise<Test
   const start = async (): Promise<RunningChild> => {
     const child = await startChild({
       command: 'redis-server',
-      args: [
-        ...['--bind', '127.0.0.1', '--port', String(port), '--dir', folder],
-        ...['--save', '', '--appendonly', 'yes', '--appendfsync', 'no', '--maxmemory-policy', 'noeviction'],
-        ...settings,
-      ],
+      args: [...argsOf(port, folder), ...settings],
       wallMsMax: 'unlimited',
     });
     await awaitLine(child, /Ready to accept connections/);
@@ -51,4 +47,17 @@ export async function startRedis(settings: readonly string[] = []): Promise<Test
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function argsOf(port: number, folder: string): string[] {
+  const settings = {
+    bind: '127.0.0.1',
+    port: String(port),
+    dir: folder,
+    save: '',
+    appendonly: 'yes',
+    appendfsync: 'no',
+    'maxmemory-policy': 'noeviction',
+  };
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
 }
