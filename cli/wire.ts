@@ -2,10 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { createAnalyst, type Analyst } from '../analytics/analyst.ts';
+import type { Encoder } from '../clipper/commands.ts';
 import { cutClip } from '../clipper/cut-clip.ts';
 import { openMatchDesk } from '../control/open-match-desk.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
 import type { Clock } from '../core/clock.ts';
+import { findNvenc } from '../core/ffmpeg-hardware.ts';
 import { systemClock } from '../core/clock.ts';
 import { environmentOf, type Config } from './config.ts';
 import { TouchlineError } from '../core/errors.ts';
@@ -228,12 +230,13 @@ export async function runWorkerProcess(config: Config, log: Log, signal: AbortSi
   const analyst = openAnalyst(config, workerLog);
   try {
     await analyst.ready();
+    const encoder = await chooseEncoder(config, workerLog);
     await runWorker(
       {
         queue,
         store: await openStore(config, { clock, random, log: workerLog }),
         analyse: async (task, signal) => await analyst.analyse({ ...task, signal }),
-        cut: cutClip,
+        cut: async (job, host, tools) => await cutClip(job, host, { ...tools, encoder }),
         clock,
         log: workerLog,
         instanceId: config.instanceId,
@@ -259,6 +262,14 @@ async function runningDatabase(config: Config, log: Log): Promise<Secret> {
     retryable: true,
     blame: 'environment',
   });
+}
+
+/** A worker that is meant for the CPU does not look for a GPU. */
+async function chooseEncoder(config: Pick<Config, 'device'>, log: Log): Promise<Encoder> {
+  if (config.device === 'cpu') return 'x264';
+  const { isUsable, why } = await findNvenc();
+  log.info('renditions are encoded here', { encoder: isUsable ? 'nvenc' : 'x264', why });
+  return isUsable ? 'nvenc' : 'x264';
 }
 
 export function openAnalyst(

@@ -37,14 +37,12 @@ export interface X264Settings {
   parameterSetId: number;
 }
 
+/** `nvenc` has no say in the ids of its parameter sets: only for what is encoded as a whole. */
+export type Encoder = 'x264' | 'nvenc';
+
 /** MP4 in, MPEG-TS out: of the formats that go through a pipe it is the one that we can take apart already. */
-export function encodePictures(options: EncodeOptions): string[] {
+export function encodePictures(options: EncodeOptions, encoder: Encoder = 'x264'): string[] {
   const { x264 } = options;
-  const params = [
-    `sps-id=${x264.parameterSetId}`,
-    'repeat-headers=1',
-    ...(x264.gopFrames === undefined ? ['keyint=infinite', 'scenecut=0'] : [`keyint=${x264.gopFrames}`]),
-  ];
   const ranges = options.ranges.map((range) => `between(pts\\,${range.from}\\,${range.to})`);
   const select = ranges.length > 0 ? [`select=${ranges.join('+')}`] : [];
   return argumentsOf(
@@ -53,7 +51,7 @@ export function encodePictures(options: EncodeOptions): string[] {
       .inputOptions('-protocol_whitelist', options.file === undefined ? 'pipe' : 'file', '-f', 'mov')
       .output('pipe:1')
       .noAudio()
-      .videoCodec('libx264')
+      .videoCodec(encoder === 'nvenc' ? 'h264_nvenc' : 'libx264')
       .videoFilters([...select, ...options.filters, `setpts=PTS+${options.shiftSeconds}/TB`])
       .outputOptions(
         '-map',
@@ -62,10 +60,7 @@ export function encodePictures(options: EncodeOptions): string[] {
         'passthrough',
         '-enc_time_base',
         `${options.timeBase.num}:${options.timeBase.den}`,
-        '-preset',
-        x264.preset,
-        '-crf',
-        String(x264.crf),
+        ...(encoder === 'nvenc' ? nvencArgs(x264) : x264Args(x264)),
         '-profile:v',
         x264.profile,
         '-pix_fmt',
@@ -77,8 +72,6 @@ export function encodePictures(options: EncodeOptions): string[] {
         ...(options.keyframesAtSeconds.length > 0
           ? ['-force_key_frames', options.keyframesAtSeconds.map((at) => at.toFixed(6)).join(',')]
           : []),
-        '-x264-params',
-        params.join(':'),
         '-f',
         'mpegts',
         '-mpegts_copyts',
@@ -89,6 +82,21 @@ export function encodePictures(options: EncodeOptions): string[] {
         '0',
       ),
   );
+}
+
+function x264Args(x264: X264Settings): string[] {
+  const params = [
+    `sps-id=${x264.parameterSetId}`,
+    'repeat-headers=1',
+    ...(x264.gopFrames === undefined ? ['keyint=infinite', 'scenecut=0'] : [`keyint=${x264.gopFrames}`]),
+  ];
+  return ['-preset', x264.preset, '-crf', String(x264.crf), '-x264-params', params.join(':')];
+}
+
+/** p4 is NVENC's middle preset; its constant quality has the scale of x264's crf and is a little more generous. */
+function nvencArgs({ crf, gopFrames }: X264Settings): string[] {
+  const gop = gopFrames === undefined ? [] : ['-g', String(gopFrames)];
+  return ['-preset', 'p4', '-rc', 'vbr', '-cq', String(crf), '-b:v', '0', ...gop];
 }
 
 /** Small grey pictures: of the source (MP4 on stdin) on `pipe:1`, of the finished file on `pipe:3`. */

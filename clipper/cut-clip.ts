@@ -12,8 +12,9 @@ import type { ClipPlan } from './clip-plan.ts';
 import { Laps } from './laps.ts';
 import { decodable } from './picture-encoder.ts';
 import { peakSeconds, proveClip, type Proof } from './proof.ts';
-import { makeRendition, makeStill, type MadeFile, type WideClip } from './renditions.ts';
-import { ffmpegFor, type RunFfmpeg } from './run-ffmpeg.ts';
+import type { Encoder } from './commands.ts';
+import { makeRendition, makeStill, type EncodeTools, type MadeFile, type WideClip } from './renditions.ts';
+import { ffmpegFor } from './run-ffmpeg.ts';
 import { readSourceMedia, type Picture, type SourceMedia } from './source-media.ts';
 import { attemptsFor, cutAndProve, isCopiedFast, wideFileName, writeWork, type WideCut } from './wide-cut.ts';
 
@@ -29,6 +30,14 @@ export interface CutHost {
   workFolder(): Promise<string>;
 }
 
+export interface CutTools {
+  log: Log;
+  clock: Clock;
+  signal: AbortSignal;
+  /** Of the renditions that are encoded as a whole; what is mixed with copied pictures is always x264's. */
+  encoder?: Encoder;
+}
+
 /**
  * From job to files: plan, cut, prove, make the other renditions, write the sidecar last. Safe to run again: the same
  * plan has the same keys, and what is there already is taken as it is.
@@ -39,7 +48,7 @@ export interface CutHost {
 export async function cutClip(
   job: CutJob,
   host: CutHost,
-  { log, clock, signal }: { log: Log; clock: Clock; signal: AbortSignal },
+  { log, clock, signal, encoder = 'x264' }: CutTools,
 ): Promise<ClipSidecar> {
   const laps = new Laps(clock);
   const workFolder = await host.workFolder();
@@ -58,7 +67,7 @@ export async function cutClip(
   });
   const notes = [...media.notes, ...cut.notes];
   if (!proof.isProven) notes.push(`not proven: ${proof.because}`);
-  const others = await makeOthers(job, cut, { media, workFolder, run });
+  const others = await makeOthers(job, cut, { media, workFolder, run, encoder });
   notes.push(...others.notes);
   laps.end('othersMs');
 
@@ -87,7 +96,7 @@ const takesLong: ReadonlySet<Preset> = new Set(['vertical', 'proxy']);
 async function makeOthers(
   job: CutJob,
   cut: WideCut,
-  tools: { media: SourceMedia; workFolder: string; run: RunFfmpeg },
+  tools: EncodeTools & { media: SourceMedia; workFolder: string },
 ): Promise<{ files: (MadeFile & { proven?: boolean })[]; notes: string[] }> {
   const { media, workFolder, run } = tools;
   const { pictures } = media;
@@ -99,11 +108,12 @@ async function makeOthers(
       files.push(await makeStill(keyframeNear(cut.plan, pictures, job.moment.peakMs), cut.file, run));
       continue;
     }
-    const made = await makeRendition(preset, wideOf(job, cut, media), run);
+    const made = await makeRendition(preset, wideOf(job, cut, media), tools);
     if (!made) {
       notes.push(`no ${preset}: the clip has no sound`);
       continue;
     }
+    if (made.note !== undefined) notes.push(made.note);
     if (!made.filters) {
       files.push(made);
       continue;

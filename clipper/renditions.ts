@@ -1,9 +1,12 @@
 import { ticksPerSecond, type FrameRate } from '../core/media-time.ts';
 import type { Preset } from '../core/clip.ts';
+import { asTouchlineError } from '../core/errors.ts';
 import { wrapAdts } from './adts.ts';
 import {
   decodeSound,
   encodePictures,
+  type EncodeOptions,
+  type Encoder,
   stillPicture,
   thumbnailCandidates,
   type X264Settings,
@@ -23,6 +26,14 @@ export interface MadeFile {
   height: number;
   /** What was done to each picture of the wide clip, where this holds all of them; the proof does the same. */
   filters?: readonly string[];
+  /** For the sidecar: what was not as usual. */
+  note?: string;
+}
+
+export interface EncodeTools {
+  run: RunFfmpeg;
+  /** For what is encoded as a whole. */
+  encoder: Encoder;
 }
 
 /** The finished wide clip, from which the others are made. */
@@ -45,17 +56,17 @@ export interface WideClip {
 export async function makeRendition(
   preset: Exclude<Preset, 'wide'>,
   wide: WideClip,
-  run: RunFfmpeg,
+  tools: EncodeTools,
 ): Promise<MadeFile | undefined> {
   switch (preset) {
     case 'vertical':
-      return await encodeShape(preset, wide, verticalShape, run);
+      return await encodeShape(preset, wide, verticalShape, tools);
     case 'proxy':
-      return await encodeShape(preset, wide, proxyShape(wide), run);
+      return await encodeShape(preset, wide, proxyShape(wide), tools);
     case 'thumbnail':
-      return await makeThumbnail(wide, run);
+      return await makeThumbnail(wide, tools.run);
     case 'waveform':
-      return await makeWaveform(wide, run);
+      return await makeWaveform(wide, tools.run);
   }
 }
 
@@ -96,24 +107,34 @@ async function encodeShape(
   preset: 'vertical' | 'proxy',
   wide: WideClip,
   shape: Shape,
-  run: RunFfmpeg,
+  { run, encoder }: EncodeTools,
 ): Promise<MadeFile> {
   const { frameRate, timescale } = wide;
   const shiftSeconds = 10;
   const fps = frameRate ? frameRate.num / frameRate.den : 25;
-  const [output = Buffer.alloc(0)] = await run(`making the ${preset} rendition`, {
-    args: encodePictures({
-      file: wide.file,
-      ranges: [],
-      shiftSeconds,
-      timeBase:
-        wide.frameDuration === undefined
-          ? { num: 1, den: ticksPerSecond }
-          : { num: wide.frameDuration, den: timescale },
-      filters: shape.filters,
-      x264: { ...shape.x264, gopFrames: Math.max(1, Math.round(fps * shape.gopSeconds)), parameterSetId: 0 },
-      keyframesAtSeconds: [],
-    }),
+  const options: EncodeOptions = {
+    file: wide.file,
+    ranges: [],
+    shiftSeconds,
+    timeBase:
+      wide.frameDuration === undefined
+        ? { num: 1, den: ticksPerSecond }
+        : { num: wide.frameDuration, den: timescale },
+    filters: shape.filters,
+    x264: { ...shape.x264, gopFrames: Math.max(1, Math.round(fps * shape.gopSeconds)), parameterSetId: 0 },
+    keyframesAtSeconds: [],
+  };
+  const encode = async (by: Encoder): Promise<Buffer> => {
+    const [output] = await run(`making the ${preset} rendition`, { args: encodePictures(options, by) });
+    return output ?? Buffer.alloc(0);
+  };
+  let note: string | undefined;
+  const output = await encode(encoder).catch(async (thrown: unknown) => {
+    const error = asTouchlineError(thrown);
+    // All sessions of the GPU may be taken, or its driver gone: slower is better than not at all, and is said.
+    if (encoder !== 'nvenc' || error.code !== 'ffmpeg.failed') throw thrown;
+    note = `${preset} was encoded by x264: ${error.message}`;
+    return await encode('x264');
   });
   const encoded = readEncoded(output);
   const inTime = encoded.pictures.toSorted((a, b) => a.pts90k - b.pts90k);
@@ -142,6 +163,7 @@ async function encodeShape(
     width: shape.width,
     height: shape.height,
     filters: shape.filters,
+    ...(note === undefined ? {} : { note }),
   };
 }
 

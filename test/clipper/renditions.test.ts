@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { encodePictures } from '../../clipper/commands.ts';
 import { sharpnessOf } from '../../clipper/renditions.ts';
+import type { Preset } from '../../core/clip.ts';
 import { clipFolderOnDisk, type CutOnDisk } from '../support/clips.ts';
 import { decodeErrors, makeSegments, readSound, soundDelayMs } from '../support/segments.ts';
 
@@ -69,6 +72,44 @@ describe('the renditions of a clip', () => {
     };
     const keys = packets.filter(({ flags }) => flags.startsWith('K')).map(({ pts_time }) => Number(pts_time));
     expect(keys).toEqual([0, 1]);
+  });
+
+  it.skipIf(existsSync('/dev/nvidiactl'))(
+    'a GPU that fails leaves the work to x264, and the sidecar says so',
+    async () => {
+      const segments = makeSegments({ fps: '25', seconds: 2, gopFrames: 25, size: '320x180' });
+      const cut = { inSeconds: 0.2, outSeconds: 1.2, presets: ['wide', 'proxy'] as Preset[] };
+      const failed = await clips.cut(segments, { ...cut, encoder: 'nvenc' });
+      expect(failed.sidecar.notes).toContainEqual(
+        expect.stringMatching(/^proxy was encoded by x264: ffmpeg stopped .*making the proxy rendition/),
+      );
+      expect(decodeErrors(failed.pathOf('proxy'))).toBe('');
+      const usual = await clips.cut(segments, cut);
+      expect(usual.sidecar.notes.filter((note) => note.includes('x264'))).toEqual([]);
+    },
+  );
+
+  it('asks NVENC for the same pictures as x264, by its own names', () => {
+    const x264 = {
+      preset: 'veryfast',
+      crf: 20,
+      profile: 'high',
+      bFrames: 3,
+      gopFrames: 50,
+      parameterSetId: 0,
+    } as const;
+    const wish = {
+      ranges: [],
+      shiftSeconds: 10,
+      timeBase: { num: 1, den: 25 },
+      filters: [],
+      x264,
+      keyframesAtSeconds: [],
+    };
+    const args = encodePictures(wish, 'nvenc').join(' ');
+    expect(args).toContain('-vcodec h264_nvenc');
+    expect(args).toMatch(/-preset p4 -rc vbr -cq 20 -b:v 0 -g 50 -profile:v high .*-bf 3 -forced-idr 1/);
+    expect(args).not.toContain('x264');
   });
 
   it('the thumbnail is one whole JPEG of the clip', () => {

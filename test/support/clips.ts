@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { Encoder } from '../../clipper/commands.ts';
 import { cutClip, type CutHost } from '../../clipper/cut-clip.ts';
 import type { ClipSidecar, Preset } from '../../core/clip.ts';
 import { systemClock } from '../../core/clock.ts';
@@ -27,6 +28,7 @@ export interface TestCut {
   peakSeconds?: number;
   presets?: Preset[];
   loudnessLufs?: number;
+  encoder?: Encoder;
 }
 
 /** A folder for the clips of one test file; call `remove` when done. */
@@ -66,6 +68,7 @@ export function clipFolderOnDisk(): {
         log: silentLog,
         clock: systemClock,
         signal,
+        ...(cut.encoder ? { encoder: cut.encoder } : {}),
       });
       const keyOf = (preset: Preset): string =>
         sidecar.renditions.find((rendition) => rendition.preset === preset)?.key ?? '';
