@@ -61,7 +61,11 @@ export class FileIngests {
           },
         },
       })
-        .then(({ runId, segmentCount }) => log.info('file taken in', { runId, segmentCount }))
+        .then(({ runId, segmentCount }) => {
+          log.info('file taken in', { runId, segmentCount });
+          // Has no effect unless its start could not be told.
+          reject(notWritten(file.path));
+        })
         .catch((error: unknown) => {
           log.warn('file not taken in to its end', { channelId: file.channelId, error });
           reject(error);
@@ -76,4 +80,13 @@ export class FileIngests {
     this.#stopping.abort(new Error('stopping'));
     await Promise.all(this.#going);
   }
+}
+
+function notWritten(path: string): TouchlineError {
+  return new TouchlineError({
+    code: 'ingest.unavailable',
+    message: `${path} was read, but its run could not be written down: neither the ledger nor the local disk took it. See the log for which, and take it in again`,
+    retryable: true,
+    blame: 'environment',
+  });
 }

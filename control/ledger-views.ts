@@ -127,7 +127,7 @@ export class LedgerViews {
     const row = await this.#db
       .selectFrom('runs')
       .innerJoin('channels', 'channels.id', 'runs.channel_id')
-      .select(['channels.name', 'runs.finished_at_ms'])
+      .select(['channels.name', 'runs.finished_at_ms', 'runs.notes'])
       .where('runs.id', '=', runId)
       .executeTakeFirstOrThrow();
     const moments = await this.#db
@@ -148,6 +148,7 @@ export class LedgerViews {
       run: runId,
       isTerminal: row.finished_at_ms !== null,
       segments: { total, clip, noClip, dead },
+      notes: row.notes,
       moments: moments.map(momentView).map(({ id, label, peakMs, inMs, outMs, score, reasons, state }) => ({
         id,
         label,

@@ -5,7 +5,7 @@ import type { AnalyseJob, AnalyseResult, CutJob, CutResult } from '../core/jobs.
 import { msFromTicks, ticksFromMs } from '../core/media-time.ts';
 import { endOf90k, type SegmentRecord } from '../core/segment.ts';
 import { sidecarKey } from '../core/clip.ts';
-import type { RunEnd } from '../ingest/channel.ts';
+import type { EndedRun } from '../ingest/channel.ts';
 import type { Tables } from '../store/schema.ts';
 import { cutJobId, type Decision } from './director.ts';
 import type { NewEvent } from './event-log.ts';
@@ -49,16 +49,14 @@ export async function insertRun(
   return true;
 }
 
-export async function endRun(
-  db: Db,
-  run: { runId: string; segmentCount: number; why: RunEnd },
-  nowMs: number,
-): Promise<boolean> {
+export async function endRun(db: Db, run: EndedRun, nowMs: number): Promise<boolean> {
+  const { runId, segmentCount, why, notes = [] } = run;
   const done = await db
     .updateTable('runs')
-    .set({ ended_at_ms: nowMs, why: run.why, segment_count: run.segmentCount })
-    .where('id', '=', run.runId)
-    .where('ended_at_ms', 'is', null)
+    .set({ ended_at_ms: nowMs, why, segment_count: segmentCount, notes: JSON.stringify(notes) })
+    .where('id', '=', runId)
+    // An end that is told again says nothing new, unless segments came to light behind it.
+    .where((run) => run.or([run('ended_at_ms', 'is', null), run('segment_count', '<', segmentCount)]))
     .executeTakeFirst();
   return done.numUpdatedRows > 0n;
 }

@@ -6,7 +6,7 @@ import { asTouchlineError, TouchlineError, unreachable } from '../core/errors.ts
 import type { AnalyseResult, CutResult, ResultJob } from '../core/jobs.ts';
 import type { Log } from '../core/log.ts';
 import type { SegmentRecord } from '../core/segment.ts';
-import type { RunEnd } from '../ingest/channel.ts';
+import type { EndedRun } from '../ingest/channel.ts';
 import type { DeadJob } from '../queue/queue.ts';
 import type { Tables } from '../store/schema.ts';
 import { applyDecision, decide } from './director.ts';
@@ -124,18 +124,13 @@ export class RunDesk {
     });
   }
 
-  async onRunEnded(run: {
-    channelId: string;
-    runId: string;
-    segmentCount: number;
-    why: RunEnd;
-  }): Promise<void> {
+  async onRunEnded(run: EndedRun): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     await this.#step(run.runId, async (db, timeline) => {
       if (!(await endRun(db, run, nowMs))) return undefined;
       timeline.end = { segmentCount: run.segmentCount, atMs: nowMs };
-      const { channelId, runId, segmentCount, why } = run;
-      return [{ kind: 'run.ended', channelId, runId, data: { segmentCount, why } }];
+      const { channelId, runId, segmentCount, why, notes = [] } = run;
+      return [{ kind: 'run.ended', channelId, runId, data: { segmentCount, why, notes } }];
     });
   }
 

@@ -77,8 +77,18 @@ export interface IngestEvents {
    * its number in order with the others, takes no time of the run, and is dead for this reason: nobody looks at it.
    */
   onSegmentLate(late: { segment: SegmentRecord; reason: string }): Promise<void>;
-  onRunEnded(run: { channelId: string; runId: string; segmentCount: number; why: RunEnd }): Promise<void>;
+  /** Told a second time with more segments when some come to light after the end. */
+  onRunEnded(run: EndedRun): Promise<void>;
   onHealth(health: ChannelHealth): void;
+}
+
+export interface EndedRun {
+  channelId: string;
+  runId: string;
+  segmentCount: number;
+  why: RunEnd;
+  /** What is wrong with the run and what to do: sentences for a person. */
+  notes?: readonly string[];
 }
 
 export type RunEnd = 'stopped' | 'publisher-left' | 'end-of-file' | 'crash';

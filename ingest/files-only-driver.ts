@@ -14,7 +14,7 @@ import { Persistence } from './persistence.ts';
  */
 export class FilesOnlyDriver implements ChannelDriver {
   readonly #options: {
-    host: Pick<IngestHost, 'hasSegment'>;
+    host: Pick<IngestHost, 'hasSegment' | 'putSegment'>;
     events: IngestEvents;
     clock: Clock;
     random: Random;
@@ -24,7 +24,7 @@ export class FilesOnlyDriver implements ChannelDriver {
 
   /** @param options.folder as for `LocalDriver` */
   constructor(options: {
-    host: Pick<IngestHost, 'hasSegment'>;
+    host: Pick<IngestHost, 'hasSegment' | 'putSegment'>;
     events: IngestEvents;
     clock: Clock;
     random: Random;

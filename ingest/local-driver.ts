@@ -8,7 +8,7 @@ import type { Random } from '../core/random.ts';
 import type { ChannelDriver, ChannelHealth, ChannelSpec, IngestEvents, IngestHost } from './channel.ts';
 import { leftJournals, repairJournals } from './journal.ts';
 import { LiveChannel } from './live-channel.ts';
-import { Persistence } from './persistence.ts';
+import { diskHangs, Persistence, within } from './persistence.ts';
 import type { RtmpServer, RtmpServerOptions } from './rtmp/server.ts';
 import { SpillFolder } from './spill.ts';
 
@@ -68,7 +68,11 @@ export class LocalDriver implements ChannelDriver {
   async run(signal: AbortSignal): Promise<void> {
     const stopped = new AbortController();
     const untilStopped = AbortSignal.any([signal, stopped.signal]);
-    await this.#spill.clear();
+    await within(this.#spill.clear(), {
+      ms: clearMsMax,
+      clock: this.#options.clock,
+      late: () => diskHangs('empty spill', clearMsMax),
+    });
     const repair = this.#repair(this.#leftJournals, untilStopped);
     try {
       await this.#server.listen();
@@ -154,5 +158,8 @@ export class LocalDriver implements ChannelDriver {
 const tickMs = 250;
 /** Where nobody is held back there is nothing else to look after. */
 const healthMs = 1000;
+
+/** A GiB in some hundred files that a crash left there. */
+const clearMsMax = 60_000;
 
 function doNothing(): void {}

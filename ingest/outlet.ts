@@ -53,7 +53,10 @@ export class RunOutlet {
       () => {},
       () => {},
     );
-    this.#announcing = (options.announceAfter ?? Promise.resolve()).then(
+    const calledOff = new Promise<void>((resolve) =>
+      this.#giveUpAnnouncing.signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
+    this.#announcing = Promise.race([options.announceAfter ?? Promise.resolve(), calledOff]).then(
       () => {},
       () => {},
     );
@@ -101,7 +104,7 @@ export class RunOutlet {
     for (const waiting of this.#waiting.slice(1).toReversed()) {
       const { bytes, record } = waiting;
       if (!bytes) continue;
-      if (!spill || !(await spill.write(spillName(record), bytes))) return false;
+      if (!spill || !(await this.#spillOne(spill, record, bytes))) return false;
       // It may have gone to the store meanwhile.
       if (this.#waiting.includes(waiting)) delete waiting.bytes;
       else await spill.remove(spillName(record), record.bytes);
@@ -110,22 +113,26 @@ export class RunOutlet {
   }
 
   /**
-   * Ends the run when all is stored, and resolves when its end was announced. When nothing could be stored for `msMax` it
-   * gives up what is left; likewise the announcing: that stays in the journal and is told at the next start.
+   * Ends the run when all is stored, and resolves when its end was announced. When nothing could be stored for `msMax`, what
+   * is left is kept on the disk and stored at the next start; likewise what could not be announced is told then.
+   *
+   * @param notes what a person should know of the run
    */
-  async close(why: RunEnd, msMax: number): Promise<void> {
-    const { events, log } = this.#options;
+  async close(why: RunEnd, msMax: number, notes: readonly string[] = []): Promise<void> {
+    const { events } = this.#options;
     await this.#whileItGoesOn(msMax, this.#storing, this.#giveUpStoring);
     const { channelId, runId } = this.#run;
-    if (this.#waiting.length > 0) await this.#abandonWaiting();
-    const end = { channelId, runId, segmentCount: this.#storedCount, why };
     const journal = await this.#journal.catch(() => undefined);
-    await journal?.ended({ why, segmentCount: end.segmentCount }).catch((error: unknown) => {
-      log.error('journal not closed', { runId, error });
-    });
-    this.#announce(undefined, () => events.onRunEnded(end));
+    const { kept, lost } = await this.#keepWaiting(journal);
+    const end = { channelId, runId, segmentCount: this.#storedCount, why };
+    const lasting = lost === undefined ? notes : [...notes, lost];
+    if (journal)
+      await this.#toStore.tryOnDisk('close journal', () => journal.ended({ ...end, notes: lasting }));
+    const told = { ...end, notes: kept === undefined ? lasting : [...lasting, kept] };
+    this.#announce(undefined, () => events.onRunEnded(told));
     await this.#whileItGoesOn(msMax, this.#announcing, this.#giveUpAnnouncing);
-    await journal?.close(this.#unannouncedCount === 0);
+    const isComplete = this.#unannouncedCount === 0 && kept === undefined;
+    if (journal) await this.#toStore.tryOnDisk('close journal', () => journal.close(isComplete));
   }
 
   async #whileItGoesOn(msMax: number, work: Promise<void>, giveUp: AbortController): Promise<void> {
@@ -143,20 +150,62 @@ export class RunOutlet {
     await watching;
   }
 
-  async #abandonWaiting(): Promise<void> {
-    const lost = this.#waiting.splice(0);
-    const bytes = lost.reduce((sum, waiting) => sum + waiting.record.bytes, 0);
-    const fields = { ...this.#run, count: lost.length, bytes, error: this.#failure };
-    this.#options.log.error('segments lost: the store did not take them', fields);
-    for (const { record, bytes } of lost) {
-      if (!bytes) await this.#options.spill?.remove(spillName(record), record.bytes);
+  /**
+   * What the store did not take goes beside the journal, in order, as far as the disk takes it. The first of them may be in
+   * the store after all: nobody has heard. @returns what to tell of those that are kept, and of those that are lost
+   */
+  async #keepWaiting(
+    journal: RunJournal | undefined,
+  ): Promise<{ kept: string | undefined; lost: string | undefined }> {
+    const { log, spill } = this.#options;
+    const waiting = this.#waiting.splice(0);
+    let keptCount = 0;
+    for (const { record, bytes } of waiting) {
+      const media = bytes ?? (spill && { path: spill.pathOf(spillName(record)) });
+      if (!journal || !media) break;
+      if (!(await this.#toStore.tryOnDisk('keep segment', () => journal.keep(record, media)))) break;
+      keptCount += 1;
     }
+    for (const { record, bytes } of waiting) {
+      if (!bytes && spill)
+        await this.#toStore.tryOnDisk('empty spill', () => spill.remove(spillName(record), record.bytes));
+    }
+    const error = this.#failure;
+    const tell = (some: readonly Waiting[], what: string): string | undefined => {
+      if (some.length === 0) return undefined;
+      const bytes = some.reduce((sum, one) => sum + one.record.bytes, 0);
+      log.error(`segments ${what}: the store did not take them`, {
+        ...this.#run,
+        count: some.length,
+        bytes,
+        error,
+      });
+      const why = error ? ` (${error.message})` : '';
+      const count = `${some.length} ${some.length === 1 ? 'segment' : 'segments'}`;
+      return `${count}, ${(bytes / 1e6).toFixed(1)} MB, not taken by the store${why}: ${what}`;
+    };
+    const kept = tell(
+      waiting.slice(0, keptCount),
+      'kept on this disk until the next start, which stores them',
+    );
+    const lost = tell(waiting.slice(keptCount), 'lost');
+    return { kept, lost };
+  }
+
+  async #spillOne(spill: SpillFolder, record: SegmentRecord, bytes: Uint8Array): Promise<boolean> {
+    const name = spillName(record);
+    const work = spill.write(name, bytes);
+    if (await this.#toStore.tryOnDisk('spill segment', () => work)) return await work;
+    // It still may come through: nobody will ask for it.
+    void work.then((isWritten) => (isWritten ? spill.remove(name, record.bytes) : undefined));
+    return false;
   }
 
   async #openJournal(): Promise<RunJournal | undefined> {
     const { journalFolder } = this.#options;
     if (journalFolder === undefined) return undefined;
     return await this.#toStore.insist('open journal', () => RunJournal.create(journalFolder, this.#run), {
+      onFailure: this.#noteFailure,
       isLocal: true,
     });
   }
@@ -164,28 +213,29 @@ export class RunOutlet {
   async #store(waiting: Waiting): Promise<void> {
     const { host, spill, events } = this.#options;
     const { record } = waiting;
-    const onFailure = (error: TouchlineError | undefined): void => {
-      this.#failure = error;
-    };
+    const onFailure = this.#noteFailure;
+    const onDisk = { onFailure, isLocal: true };
     const bytes =
       waiting.bytes ??
       (spill &&
-        (await this.#toStore.insist('read spilled segment', () => spill.read(spillName(record)), {
-          isLocal: true,
-        })));
+        (await this.#toStore.insist('read spilled segment', () => spill.read(spillName(record)), onDisk)));
     if (!bytes) return;
     const journal = await this.#journal;
-    const inJournal = { onFailure, isLocal: true };
-    if (journal) await this.#toStore.insist('journal segment', () => journal.coming(record), inJournal);
+    if (journal) await this.#toStore.insist('journal segment', () => journal.coming(record), onDisk);
     await this.#toStore.insist('store segment', () => host.putSegment(record.key, bytes), { onFailure });
-    if (journal) await this.#toStore.insist('journal segment', () => journal.stored(record), inJournal);
+    if (journal) await this.#toStore.insist('journal segment', () => journal.stored(record), onDisk);
     const isSpilled = waiting.bytes === undefined;
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
     this.#storedCount += 1;
     this.#progressMonotonicMs = this.#options.clock.monotonicMs();
-    if (isSpilled) await spill?.remove(spillName(record), record.bytes);
     this.#announce(record.seq, () => events.onSegment(record));
+    if (isSpilled && spill)
+      await this.#toStore.tryOnDisk('empty spill', () => spill.remove(spillName(record), record.bytes));
   }
+
+  readonly #noteFailure = (error: TouchlineError | undefined): void => {
+    this.#failure = error;
+  };
 
   #announce(what: 'start' | number | undefined, call: () => Promise<void>): void {
     this.#unannouncedCount += 1;
@@ -196,7 +246,11 @@ export class RunOutlet {
         await this.#toListener.insist('announce', call);
         this.#unannouncedCount -= 1;
         this.#progressMonotonicMs = this.#options.clock.monotonicMs();
-        if (what !== undefined) await journal?.announced(what);
+        // Not waited for: what is lost of it is told twice, and a disk that hangs need not keep the news back.
+        if (what === undefined) return;
+        journal?.announced(what).catch((error: unknown) => {
+          this.#options.log.warn('journal announcement failed', { runId: this.#run.runId, error });
+        });
       })
       .catch((error: unknown) => {
         if (!this.#giveUpAnnouncing.signal.aborted) this.#options.log.error('announcing failed', { error });

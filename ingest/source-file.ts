@@ -139,9 +139,10 @@ export async function ingestFile(
       if (outlet.waitingCount >= waitingCountMax) await untilSettled(outlet, signal);
     }
   } catch (thrown) {
+    const { code, message } = asTouchlineError(thrown);
     // What came of a recording that is cut short is as good as any other, and waited for as long.
-    const isTruncated = asTouchlineError(thrown).code === 'ingest.truncated';
-    await outlet?.close(isTruncated ? 'end-of-file' : 'stopped', isTruncated ? storeMsMax : closeMsMax);
+    if (code === 'ingest.truncated') await outlet?.close('end-of-file', storeMsMax, [message]);
+    else await outlet?.close('stopped', closeMsMax, [signal?.aborted ? calledOff(options.path) : message]);
     throw thrown;
   }
   await outlet?.close('end-of-file', storeMsMax);
@@ -150,6 +151,10 @@ export async function ingestFile(
     segmentCount: last === undefined ? 0 : last.seq + 1,
     durationMs: last === undefined ? 0 : msFromTicks(endOf90k(last)),
   };
+}
+
+function calledOff(path: string): string {
+  return `${path} was not taken in to its end: touchline was stopped before. Take it in again`;
 }
 
 async function untilSettled(outlet: RunOutlet, signal: AbortSignal | undefined): Promise<void> {

@@ -29,21 +29,25 @@ export class SpillFolder {
     if (this.#bytes + bytes.length > this.#bytesMax) return false;
     this.#bytes += bytes.length;
     try {
-      await writeFile(join(this.#folder, name), bytes);
+      await writeFile(this.pathOf(name), bytes);
       return true;
     } catch {
       this.#bytes -= bytes.length;
-      await rm(join(this.#folder, name), { force: true }).catch(() => {});
+      await rm(this.pathOf(name), { force: true }).catch(() => {});
       return false;
     }
   }
 
+  pathOf(name: string): string {
+    return join(this.#folder, name);
+  }
+
   async read(name: string): Promise<Uint8Array> {
-    return await readFile(join(this.#folder, name));
+    return await readFile(this.pathOf(name));
   }
 
   async remove(name: string, bytes: number): Promise<void> {
     this.#bytes -= bytes;
-    await rm(join(this.#folder, name), { force: true }).catch(() => {});
+    await rm(this.pathOf(name), { force: true }).catch(() => {});
   }
 }

@@ -174,6 +174,11 @@ create table driver_records (
 );
 `,
   },
+  {
+    version: 3,
+    name: 'notes on runs',
+    sql: `alter table runs add column notes jsonb not null default '[]';`,
+  },
 ];
 
 export interface Migration {

@@ -80,6 +80,8 @@ interface RunsTable {
   ended_at_ms: number | null;
   why: string | null;
   segment_count: number | null;
+  /** What a person should know of the run. */
+  notes: ColumnType<string[], string | undefined, string>;
   /** Everything of it is terminal. */
   finished_at_ms: number | null;
 }

@@ -193,6 +193,33 @@ describe('a run at the match desk', () => {
     await expect(rig.desk.retrySegment(dead[0]?.id ?? '')).rejects.toMatchObject({ code: 'segment.late' });
   });
 
+  it('says what is wrong with it, and takes in what comes to light behind its end', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    rig.work({ analyse: seesGoal });
+    const { events } = rig.ingest;
+    const run = await play(rig, 8, async () => {}, 7);
+    const notes = ['the file is cut short', '1 segments wait on the disk'];
+    await events.onRunEnded({ ...run, segmentCount: 7, why: 'end-of-file', notes });
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    expect(await rig.desk.runReport(run.runId)).toMatchObject({ notes, segments: { total: 7, dead: 0 } });
+
+    // The next start found it: the run ends again, with one more.
+    const segment = segmentOf(run, 7);
+    await rig.store.put(segment.key, segmentBytes, { contentType: 'video/mp2t', ifNoneMatch: true });
+    await events.onSegment(segment);
+    await events.onRunEnded({ ...run, segmentCount: 8, why: 'end-of-file', notes: notes.slice(0, 1) });
+    // What was told before comes once more, late: it changes nothing.
+    await events.onRunEnded({ ...run, segmentCount: 7, why: 'crash' });
+    let finishedCount = 0;
+    await rig.untilEvent((event) => event.kind === 'run.finished' && (finishedCount += 1) === 2);
+    const report = await rig.desk.runReport(run.runId);
+    expect(report).toMatchObject({
+      isTerminal: true,
+      notes: ['the file is cut short'],
+      segments: { total: 8, dead: 0 },
+    });
+  });
+
   it('keeps jobs in the ledger while the queue is away, and sends them in order when it is back', async () => {
     rig = await openDeskRig(await postgres.migratedDatabase());
     const put = rig.broker.put.bind(rig.broker);

@@ -1,7 +1,7 @@
 import { TouchlineError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { SegmentRecord } from '../../core/segment.ts';
-import type { ChannelHealth, IngestEvents, IngestHost, RunEnd } from '../../ingest/channel.ts';
+import type { ChannelHealth, EndedRun, IngestEvents, IngestHost } from '../../ingest/channel.ts';
 
 type Heard = number | string;
 
@@ -13,6 +13,7 @@ export class FakeHouse implements IngestHost, IngestEvents {
   readonly heard: Heard[] = [];
   readonly healths: ChannelHealth[] = [];
   readonly runs: string[] = [];
+  readonly ends: EndedRun[] = [];
   putCount = 0;
   onHeard: (what: Heard) => void = () => {};
   /** Called before each put; what it throws, the store throws. */
@@ -61,8 +62,8 @@ export class FakeHouse implements IngestHost, IngestEvents {
     throw new Error('the local driver stores its segments itself: none can be late');
   }
 
-  async onRunEnded(run: { segmentCount: number; why: RunEnd }): Promise<void> {
-    await this.#hear(`${run.why} ${run.segmentCount}`);
+  async onRunEnded(run: EndedRun): Promise<void> {
+    await this.#hear(`${run.why} ${run.segmentCount}`, () => this.ends.push(run));
   }
 
   onHealth(health: ChannelHealth): void {

@@ -1,4 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,8 +31,10 @@ const bytes = new Uint8Array(100).fill(9);
 let folder = '';
 let house = new FakeHouse();
 let clock = new HandClock();
+let errors: unknown[] = [];
 
 beforeEach(() => {
+  errors = [];
   folder = mkdtempSync(join(tmpdir(), 'touchline-outlet-'));
   house = new FakeHouse();
   clock = new HandClock();
@@ -55,6 +68,17 @@ function record(seq: number): SegmentRecord {
 function outlet(more: Partial<OutletOptions> = {}): RunOutlet {
   const parts = { host: house, events: house, clock, random: systemRandom, log: silentLog };
   return new RunOutlet(run, { ...parts, journalFolder: folder, ...more });
+}
+function heardLog(): typeof silentLog {
+  return {
+    ...silentLog,
+    error: (message: string, fields?: object) => errors.push({ message, ...fields }),
+  };
+}
+/** Opening a named pipe hangs until somebody reads it, as everything on a dead disk does. */
+function hang(path: string): () => void {
+  execFileSync('mkfifo', [path]);
+  return () => closeSync(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
 }
 async function repair(): Promise<{ runCount: number; segmentCount: number }> {
   const signal = new AbortController().signal;
@@ -154,21 +178,21 @@ describe('the way of a segment out', () => {
     expect(house.heard).toEqual(['start', 0, 1, 2, 3, 'stopped 4']);
   });
 
-  it('past the time of a stop is given up: what is stored is told, the rest is named as lost', async () => {
+  it('past the time of a stop is given up where there is no journal: what is stored is told, the rest named as lost', async () => {
     house.beforePut = async (key) => {
       if (!key.endsWith('/0.ts')) throw unavailable();
     };
-    const errors: unknown[] = [];
-    const log = {
-      ...silentLog,
-      error: (message: string, fields?: object) => errors.push({ message, ...fields }),
-    };
-    const out = outlet({ log });
+    const parts = { host: house, events: house, clock, random: systemRandom, log: heardLog() };
+    const out = new RunOutlet(run, parts);
     for (const seq of [0, 1, 2]) out.offer(record(seq), bytes);
     await pass(clock, () => house.heard.includes(0));
-    await finish(clock, out.close('stopped', 5000));
+    await finish(clock, out.close('stopped', 5000, ['a note of its own']));
     expect(house.heard).toEqual(['start', 0, 'stopped 1']);
     expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(/lost/), count: 2 })]);
+    expect(house.ends[0]?.notes).toEqual([
+      'a note of its own',
+      expect.stringMatching(/^2 segments, .* \(the store is away\): lost$/),
+    ]);
   });
 
   it('waits for what a crash left untold', async () => {
@@ -217,6 +241,148 @@ describe('what waits for the store', () => {
     expect(await spill.write('x', new Uint8Array(10))).toBe(false);
     await finish(clock, out.close('stopped', 1000));
     expect(spill.bytes).toBe(0);
+  });
+});
+
+describe('what the store did not take before the end of its run', () => {
+  const different = [0, 1, 2, 3].map((seq) => new Uint8Array(100).fill(seq));
+
+  it('is kept beside the journal, from memory and from the spill, and stored and told at the next start', async () => {
+    house.beforePut = async (key) => {
+      if (!key.endsWith('/0.ts')) throw unavailable();
+    };
+    const spill = new SpillFolder({ folder: join(folder, 'spill'), bytesMax: 200 });
+    await spill.clear();
+    const out = outlet({ spill });
+    for (const [seq, one] of different.entries()) out.offer(record(seq), one);
+    await pass(clock, () => house.heard.includes(0));
+    await out.spill();
+    expect([out.memoryBytes, spill.bytes]).toEqual([100, 200]);
+    await finish(clock, out.close('stopped', 5000, ['a note of its own']));
+    expect(house.heard).toEqual(['start', 0, 'stopped 1']);
+    expect(house.ends[0]?.notes?.[1]).toMatch(/^3 segments, .* kept on this disk until the next start/);
+    expect([spill.bytes, readdirSync(join(folder, 'spill'))]).toEqual([0, []]);
+    // A driver that starts empties the spill folder before anything else.
+    await spill.clear();
+    house.beforePut = async () => {};
+    expect(await repair()).toEqual({ runCount: 1, segmentCount: 3 });
+    expect(house.heard.slice(3)).toEqual([1, 2, 3, 'stopped 4']);
+    expect(house.ends[1]?.notes).toEqual(['a note of its own']);
+    for (const [seq, one] of different.entries())
+      expect(house.objects.get(record(seq).key)).toEqual(
+        expect.objectContaining({ length: one.length, 0: seq }),
+      );
+    expect(readdirSync(folder)).toEqual(['spill']);
+  });
+
+  it('and went in after all, its answer lost, is told at the next start and stored no second time with other bytes', async () => {
+    const arrivals: (() => void)[] = [];
+    house.beforePut = async () => {
+      await new Promise<void>((resolve) => arrivals.push(resolve));
+    };
+    const out = outlet();
+    out.offer(record(0), different[1] as Uint8Array);
+    await pass(clock, () => house.putCount === 1);
+    await finish(clock, out.close('publisher-left', 5000));
+    for (const arrive of arrivals) arrive();
+    house.beforePut = async () => {};
+    await repair();
+    expect(house.heard).toEqual(['start', 'publisher-left 0', 0, 'publisher-left 1']);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('waits on when the store is away at the next start as well', async () => {
+    house.beforePut = async () => {
+      throw unavailable();
+    };
+    const out = outlet();
+    out.offer(record(0), bytes);
+    await finish(clock, out.close('stopped', 5000));
+    const stop = new AbortController();
+    const persistence = new Persistence({ clock, random: systemRandom, log: silentLog, signal: stop.signal });
+    const parts = { host: house, events: house, persistence, log: silentLog };
+    const repairing = repairJournals({ ...parts, paths: leftJournals(folder) });
+    repairing.catch(() => {});
+    const putsBefore = house.putCount;
+    await pass(clock, () => house.putCount > putsBefore + 1);
+    stop.abort(new Error('going down'));
+    await expect(repairing).rejects.toThrow('going down');
+    house.beforePut = async () => {};
+    expect(await repair()).toEqual({ runCount: 1, segmentCount: 1 });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('is named when somebody took it away meanwhile; the others are told', async () => {
+    house.beforePut = async () => {
+      throw unavailable();
+    };
+    const out = outlet();
+    for (const seq of [0, 1]) out.offer(record(seq), bytes);
+    await finish(clock, out.close('stopped', 5000));
+    rmSync(join(folder, 'run_1.0.kept'));
+    house.beforePut = async () => {};
+    const signal = new AbortController().signal;
+    const log = heardLog();
+    const persistence = new Persistence({ clock, random: systemRandom, log, signal });
+    await repairJournals({ paths: leftJournals(folder), host: house, events: house, persistence, log });
+    expect(errors).toEqual([expect.objectContaining({ message: 'a kept segment is gone' })]);
+    expect(house.heard).toEqual(['start', 'stopped 0', 1, 'stopped 1']);
+  });
+});
+
+describe('a disk that hangs', () => {
+  it('under the journal is named after 10 s, and closing the run ends all the same', async () => {
+    const letGo = hang(join(folder, 'run_1.journal'));
+    try {
+      const out = outlet({ log: heardLog() });
+      out.offer(record(0), bytes);
+      await pass(clock, () => out.failure !== undefined);
+      expect(out.failure).toMatchObject({
+        code: 'ingest.disk-hangs',
+        message: expect.stringMatching(/10 s \(open journal\).*TOUCHLINE_HOME/),
+      });
+      expect(clock.monotonicMs()).toBeGreaterThanOrEqual(10_000);
+      await finish(clock, out.close('stopped', 5000));
+      expect(house.putCount).toBe(0);
+      expect(errors).toContainEqual(
+        expect.objectContaining({ message: expect.stringMatching(/lost/), count: 1 }),
+      );
+    } finally {
+      letGo();
+    }
+  });
+
+  it('under the spill counts as one without room', async () => {
+    house.beforePut = async () => {
+      throw unavailable();
+    };
+    const spill = new SpillFolder({ folder: join(folder, 'spill'), bytesMax: 1000 });
+    await spill.clear();
+    const letGo = hang(join(folder, 'spill', `${record(1).id}.ts`));
+    try {
+      const out = outlet({ spill });
+      for (const seq of [0, 1]) out.offer(record(seq), bytes);
+      expect(await finish(clock, out.spill())).toBe(false);
+      expect(out.memoryBytes).toBe(200);
+      await finish(clock, out.close('stopped', 1000));
+    } finally {
+      letGo();
+    }
+    await pass(clock, () => spill.bytes === 0);
+  });
+
+  it('and comes back is no failure any more', async () => {
+    const said: (string | undefined)[] = [];
+    const signal = new AbortController().signal;
+    const persistence = new Persistence({ clock, random: systemRandom, log: silentLog, signal });
+    const calls: ((what: string) => void)[] = [];
+    const call = async (): Promise<string> => await new Promise((resolve) => calls.push(resolve));
+    const onFailure = (error: { code: string } | undefined): void => void said.push(error?.code);
+    const work = persistence.insist('write', call, { isLocal: true, onFailure });
+    await pass(clock, () => said.length === 2);
+    calls[0]?.('written');
+    expect(await work).toBe('written');
+    expect([calls.length, said]).toEqual([1, ['ingest.disk-hangs', 'ingest.disk-hangs', undefined]]);
   });
 });
 

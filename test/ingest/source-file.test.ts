@@ -226,7 +226,11 @@ describe('a recording that is shorter than it says', () => {
     if (message) {
       expect(thrown).toMatchObject({ code: 'ingest.truncated', blame: 'input', retryable: false });
       expect((thrown as Error).message).toMatch(message);
-    } else expect(thrown).toBeUndefined();
+      expect(house.ends[0]?.notes).toEqual([(thrown as Error).message]);
+    } else {
+      expect(thrown).toBeUndefined();
+      expect(house.ends[0]?.notes).toEqual([]);
+    }
     expect(house.heard.at(-1)).toBe(`end-of-file ${house.segments.length}`);
     expect(house.segments.length).toBeGreaterThanOrEqual(3);
     expect(house.objects.size).toBe(house.segments.length);
@@ -254,6 +258,7 @@ describe('taking a recording in', () => {
       blame: 'environment',
     });
     expect(house.heard.at(-1)).toBe(`stopped ${house.segments.length}`);
+    expect(house.ends[0]?.notes).toEqual([expect.stringMatching(/killed by SIGKILL.*take it in again/)]);
   });
 
   it('stores every segment before it is announced, in order, and ends the run', async () => {
