@@ -3,6 +3,7 @@ import type { SegmentRecord } from '../core/segment.ts';
 
 import { parseAudioSpecificConfig, samplesPerFrame, type AudioConfig } from './aac.ts';
 import { forEachPrefixedNal, nalType, parseAvcc, videoConfig, type VideoConfig } from './h264.ts';
+import { MediaHold, SlabPool } from './media-slabs.ts';
 import { TransportStreamWriter, type Picture, type SoundFrame } from './mpegts-writer.ts';
 import type { TimedPacket } from './timeline.ts';
 
@@ -39,6 +40,7 @@ export const defaultLimits: SegmentLimits = {
 export class Segmenter {
   readonly #limits: SegmentLimits;
   readonly #writer = new TransportStreamWriter();
+  readonly #slabs = new SlabPool();
   #video: VideoConfig | undefined;
   #audio: AudioConfig | undefined;
   #anchor = { run90k: 0, wallMs: 0 };
@@ -102,6 +104,7 @@ export class Segmenter {
   discard(): { cut: CutSegment[]; pictureCount: number } {
     const cut = this.#finishClosing();
     const pictureCount = this.#open?.pictures.length ?? 0;
+    this.#open?.hold.release();
     this.#open = undefined;
     this.#dropSound(this.#sound.length);
     this.#startsAfresh = true;
@@ -148,7 +151,7 @@ export class Segmenter {
     if (open && this.#cutsBefore(open, picture, packet.isKeyframe))
       cut.push(...this.#cut(this.#endBefore(open, picture)));
     this.#open ??= this.#newSegment(picture.pts90k, picture.isIdr);
-    this.#open.pictures.push(picture);
+    this.#open.pictures.push({ ...picture, data: this.#open.hold.keep(picture.data) });
     this.#open.bytes += picture.data.length;
     this.#open.start90k = Math.min(this.#open.start90k, picture.pts90k);
     this.#open.newest90k = Math.max(this.#open.newest90k, picture.pts90k);
@@ -203,6 +206,7 @@ export class Segmenter {
       start90k,
       newest90k: start90k,
       pictures: [],
+      hold: new MediaHold(this.#slabs),
       bytes: 0,
       startsWithKeyframe,
       startsAfresh: this.#startsAfresh,
@@ -245,6 +249,7 @@ export class Segmenter {
       sound,
       isDiscontinuity: segment.startsAfresh,
     });
+    segment.hold.release();
     return [
       {
         bytes,
@@ -312,6 +317,8 @@ interface OpenSegment {
   start90k: number;
   newest90k: number;
   pictures: Picture[];
+  /** Where their bytes lie. */
+  hold: MediaHold;
   bytes: number;
   startsWithKeyframe: boolean;
   startsAfresh: boolean;

@@ -110,7 +110,7 @@ class TcpRtmpServer implements RtmpServer {
     signal.addEventListener('abort', () => this.#wakeUp.abort(), { once: true });
     while (!signal.aborted) {
       // Nothing is asked of a server without connections, and each wake-up costs more than it does.
-      this.#wakeUp = new AbortController();
+      if (this.#wakeUp.signal.aborted) this.#wakeUp = new AbortController();
       const ms = this.#connections.size > 0 ? tickMs : idleTickMs;
       await clock.sleep(ms, this.#wakeUp.signal).catch(() => {});
       const nowMs = clock.monotonicMs();
