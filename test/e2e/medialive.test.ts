@@ -6,7 +6,7 @@ import { ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { RunReport, SegmentView } from '../../control/match-desk.ts';
+import type { ChannelView, RunReport, SegmentView } from '../../control/match-desk.ts';
 import { systemClock } from '../../core/clock.ts';
 import { bridgeEvent } from '../ingest/medialive/made-hls.ts';
 import { FakeHls, makeHlsMedia } from '../support/medialive-fake-hls.ts';
@@ -33,6 +33,7 @@ describe.skipIf(!hasMoto)('a match on MediaLive', { timeout }, () => {
   let house: Installation;
   let up: RunningUp;
   let channelId: string;
+  let shown: ChannelView;
   let report: RunReport;
 
   beforeAll(async () => {
@@ -88,8 +89,8 @@ describe.skipIf(!hasMoto)('a match on MediaLive', { timeout }, () => {
     await house.run(['aws', 'queues']);
     up = await house.up({ wallMsMax: timeout });
     const made = await house.run([
-      ...'channel create cup --sport soccer --driver medialive --input url-pull --json'.split(' '),
-      ...'--url https://example.com/a.m3u8 --url https://example.com/b.m3u8'.split(' '),
+      ...'channel create cup --sport soccer --driver medialive --input rtmp-push --json'.split(' '),
+      ...'--standard --allow 203.0.113.7/32'.split(' '),
     ]);
     expect(made.exitCode, made.stderrTail.join('\n')).toBe(0);
     channelId = (made.json as { id: string }).id;
@@ -97,6 +98,7 @@ describe.skipIf(!hasMoto)('a match on MediaLive', { timeout }, () => {
     const [running] = fake.channels.values();
     // The first pipeline falls silent in the third segment and never comes back: the second takes over.
     await until(async () => (await newestTotal()) >= 2, 60_000);
+    shown = (await up.get(`/api/v1/channels/${channelId}`)) as ChannelView;
     running?.hls?.failPipeline(0, true, systemClock.nowMs());
     await until(async () => (await newestTotal()) >= segmentCount, 90_000);
     await house.run(['channel', 'stop', 'cup']);
@@ -140,9 +142,19 @@ describe.skipIf(!hasMoto)('a match on MediaLive', { timeout }, () => {
     for (const rendition of clip?.renditions ?? []) expect(keys).toContain(`cup/${rendition.key}`);
   });
 
-  it('leaves no channel running', async () => {
-    await until(async () => [...fake.channels.values()].every(({ state }) => state !== 'RUNNING'), 30_000);
-    expect([...fake.channels.values()].map(({ state }) => state)).not.toContain('RUNNING');
+  it('showed where to push to', () => {
+    const urls = shown.endpoints.map(({ url }) => url.replace(/[0-9a-f]{32}/, 'KEY'));
+    expect(urls).toEqual(
+      ['a', 'b'].map((half) => expect.stringMatching(new RegExp(`:1935/${channelId}/KEY-${half}$`))),
+    );
+  });
+
+  it('leaves nothing behind when the channel is deleted', async () => {
+    await house.run(['channel', 'delete', 'cup']);
+    await until(async () => statesIn(fake).every((state) => state === 'DELETED'), 60_000);
+    expect(statesIn(fake)).toEqual(['DELETED', 'DELETED', 'DELETED']);
+    const swept = await house.run(['aws', 'sweep', '--dry-run', '--json']);
+    expect(swept.json).toEqual({ env: 'default', swept: [] });
   });
 
   async function newestTotal(): Promise<number> {
@@ -152,6 +164,10 @@ describe.skipIf(!hasMoto)('a match on MediaLive', { timeout }, () => {
     return runs[0]?.segments.total ?? 0;
   }
 });
+
+function statesIn({ channels, inputs, groups }: MediaLiveFake): string[] {
+  return [...channels.values(), ...inputs.values(), ...groups.values()].map(({ state }) => state);
+}
 
 async function until(isTrue: () => Promise<boolean>, msMax: number): Promise<void> {
   const deadlineMs = systemClock.monotonicMs() + msMax;
