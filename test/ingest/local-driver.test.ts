@@ -388,6 +388,32 @@ describe('a store that does not keep up', () => {
     expect(readdirSync(join(folder, 'spill'))).toEqual([]);
   });
 
+  it('until the very end keeps what waits, and the next start stores and tells it', async () => {
+    await open({ heldBytesMax });
+    house.beforePut = async () => {
+      throw unavailable();
+    };
+    const publisher = new Publisher();
+    for (const packet of feed({ seconds: 8, ...heavy })) {
+      await pass(clock, () => !publisher.isPaused);
+      publisher.send([packet]);
+    }
+    expect(readdirSync(join(folder, 'spill')).length).toBeGreaterThan(1);
+    await finish(clock, driver.stop('ch_1'));
+    expect(house.heard).toEqual(['start', 'stopped 0']);
+    await ending();
+    expect(house.objects.size).toBe(0);
+    await open();
+    await pass(clock, () => house.heard.length > 3 && typeof house.heard.at(-1) === 'string');
+    expect(frames()).toBe(200);
+    expect(house.heard.at(-1)).toBe(`stopped ${house.segments.length}`);
+    expect(house.segments.map((record) => record.seq)).toEqual(house.segments.map((_, index) => index));
+    expect([...house.objects.values()].map((bytes) => bytes.length)).toEqual(
+      house.segments.map((record) => record.bytes),
+    );
+    await pass(clock, () => readdirSync(join(folder, 'journal')).length === 0);
+  });
+
   it('when the disk is full too drops whole GOPs, records the gap, and recovers by itself', async () => {
     await open({ heldBytesMax, spillBytesMax: 2_000_000 });
     let isFull = true;
