@@ -148,7 +148,6 @@ export class LedgerViews {
       run: runId,
       isTerminal: row.finished_at_ms !== null,
       segments: { total, clip, noClip, dead },
-      notes: row.notes,
       moments: moments.map(momentView).map(({ id, label, peakMs, inMs, outMs, score, reasons, state }) => ({
         id,
         label,
@@ -177,6 +176,7 @@ export class LedgerViews {
             height,
           })),
         })),
+      notes: row.notes,
     };
   }
 

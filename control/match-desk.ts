@@ -219,8 +219,6 @@ export interface RunReport {
   run: string;
   isTerminal: boolean;
   segments: { total: number; clip: number; noClip: number; dead: number };
-  /** What is wrong with the run and what to do: a recording that is cut short, media that could not be kept. */
-  notes: string[];
   moments: (Moment & { state: MomentState })[];
   clips: {
     id: string;
@@ -238,6 +236,8 @@ export interface RunReport {
       height: number;
     }[];
   }[];
+  /** What is wrong with the run and what to do: a recording that is cut short, media that could not be kept. */
+  notes: string[];
 }
 
 /** The steps in their usual order; those that have not happened are absent. */

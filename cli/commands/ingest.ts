@@ -36,7 +36,7 @@ export function register(program: Command, io: CliIo): void {
     .requiredOption('--as <name>', 'the channel; made when there is none of that name')
     .option('--sport <sport>', 'soccer, basketball, tennis, cricket or generic')
     .option('--realtime', 'at its own pace instead of as fast as this machine can')
-    .option('--json', 'print { channel, run, segments, notes, moments, clips }')
+    .option('--json', 'print { channel, run, segments, moments, clips, notes }')
     .action(async (file: string, options: Options) => {
       const { readConfig } = await import('../config.ts');
       const { findServer } = await import('../connect.ts');
