@@ -37,6 +37,9 @@ const idleCountMax = 4;
 /** What leaks in ffmpeg has leaked little by then, and a start every five minutes costs nothing. */
 const ageMsMax = 300_000;
 
+/** It ends within 50 ms of its input; longer only on a machine that is busy, or when it hangs. */
+const endMsMax = 2_000;
+
 export function createStandingFfmpegs(options: { clock: Clock }): StandingFfmpegs {
   return new Pool(options.clock);
 }
@@ -130,10 +133,13 @@ class Pool implements StandingFfmpegs {
     if (this.#idle.length > idleCountMax && oldest) void this.#end(oldest);
   }
 
+  /** Its input ends, and then so does it: of a sandbox that is killed, the inner half is still there for a moment. */
   async #end(standing: Standing): Promise<void> {
     this.#forget(standing);
-    standing.child.kill();
+    standing.child.stdin.end();
+    const timer = setTimeout(() => standing.child.kill(), endMsMax);
     await standing.child.exit;
+    clearTimeout(timer);
   }
 
   #forget(standing: Standing): void {

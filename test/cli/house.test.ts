@@ -17,7 +17,7 @@ import type { RunReport } from '../../control/match-desk.ts';
 import { clipSidecar } from '../../core/clip.ts';
 import type { Moment, Signal } from '../../core/moment.ts';
 import { writeRoaringMatch } from '../support/roaring-match.ts';
-import { install, processTree, type Installation } from '../support/touchline.ts';
+import { install, isAlive, processTree, type Installation } from '../support/touchline.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'touchline-house-'));
 const recording = join(folder, 'match.mp4');
@@ -104,7 +104,7 @@ describe('touchline', { timeout: 240_000 }, () => {
     expect((taken.json as RunReport).clips).toHaveLength(1);
     const everyone = processTree(up.pid);
     expect(await up.stop()).toMatchObject({ exitCode: 0 });
-    expect([...tree, ...everyone].filter(({ pid }) => existsSync(`/proc/${pid}`))).toEqual([]);
+    expect([...tree, ...everyone].filter(({ pid }) => isAlive(pid))).toEqual([]);
     expect(existsSync(join(installation.home, 'server.json'))).toBe(false);
   });
 

@@ -14,7 +14,7 @@ import {
   type Broadcast,
   type ScriptedGoal,
 } from '../support/broadcast.ts';
-import { install, processTree, type Installation, type RunningUp } from '../support/touchline.ts';
+import { install, isAlive, processTree, type Installation, type RunningUp } from '../support/touchline.ts';
 
 /** 90 s with one goal in `npm test`, eleven minutes with four in `npm run test:long`. */
 const seconds = process.env['TOUCHLINE_TEST_LONG'] ? 660 : 90;
@@ -133,13 +133,4 @@ function grayPicture(path: string, ms: number): Buffer {
 function difference(a: Buffer, b: Buffer): number {
   if (a.length !== b.length || a.length === 0) return 256;
   return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -112,6 +112,12 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** A dead process whose parent has not asked yet (Z) is dead: what a sandbox leaves behind is reaped by init when it pleases. */
+export function isAlive(pid: number): boolean {
+  const stat = readOrEmpty(`/proc/${pid}/stat`);
+  return stat !== '' && stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z';
+}
+
 /** A process and everything below it that is alive now. Linux only. */
 export function processTree(rootPid: number): { pid: number; command: string[]; residentMiB: number }[] {
   const parents = new Map<number, number>();
