@@ -87,7 +87,7 @@ export function planKeyframes(source: SourcePictures, requests: readonly Picture
   const graph = [`[0:v:0]split=${requests.length}${names}`, ...chains].join(';');
   return {
     args: [
-      ...standingInput('h264'),
+      ...standingInput(),
       '-filter_complex_threads',
       '1',
       '-filter_complex',
@@ -104,17 +104,11 @@ export function planKeyframes(source: SourcePictures, requests: readonly Picture
   };
 }
 
-/** As `planKeyframes`, for sound: mono floats in the rate that it has. */
-export function planStandingSound(sampleRateHz: number): SamplePlan {
-  const output = ['-ac', '1', '-ar', String(sampleRateHz), '-f', 'f32le', '-flush_packets', '1', 'pipe:1'];
-  return { args: [...standingInput('aac'), ...output], outputCount: 1, sizes: [] };
-}
-
 /** It begins with the first packet instead of looking ahead, and ends at the first thing that it cannot decode. */
-function standingInput(format: 'h264' | 'aac'): string[] {
+function standingInput(): string[] {
   const strict = '-threads 1 -xerror -err_detect explode';
   const atOnce = '-probesize 32 -analyzeduration 0 -fpsprobesize 0';
-  return `${strict} ${atOnce} -f ${format} -protocol_whitelist pipe -i pipe:0`.split(' ');
+  return `${strict} ${atOnce} -f h264 -protocol_whitelist pipe -i pipe:0`.split(' ');
 }
 
 /** ffmpeg encodes raw pictures in threads of their own unless told otherwise, and holds one back for each. */

@@ -6,7 +6,7 @@ import type { SegmentRecord } from '../../core/segment.ts';
 import type { Picture, Sound } from '../detectors/detector.ts';
 import type { PictureRequest } from './picture-request.ts';
 import { planSampling, type SamplePlan, type SourcePictures } from './sample-plan.ts';
-import { standingPictures, standingSound } from './sample-standing.ts';
+import { standingPictures } from './sample-standing.ts';
 import { corrupt, type CheckedSegment } from './segment-check.ts';
 import type { StandingFfmpegs } from './standing-ffmpeg.ts';
 
@@ -45,22 +45,16 @@ export async function sampleSegment(sampling: Sampling): Promise<Sampled> {
       : undefined;
   const wantsPictures = source !== undefined && requests.length > 0;
   const wantsSound = sampling.wantsSound && checked.sound !== undefined;
-  const isCoarse = pass === 'coarse';
-  const [pictures, sound] = await Promise.all([
-    isCoarse && wantsPictures ? standingPictures(sampling, requests, source) : undefined,
-    isCoarse && wantsSound ? standingSound(sampling) : undefined,
-  ]);
-  const rest = await sampleAlone(
-    {
-      ...sampling,
-      requests: wantsPictures && !pictures ? requests : [],
-      wantsSound: wantsSound && !sound,
-    },
-    source,
-  );
+  // Sound is decoded by an ffmpeg of its own each time: AAC fills bands with noise (ISO/IEC 14496-3 §4.6.13) from a generator that
+  // goes on from segment to segment, and the same segment has to give the same findings.
+  const alone = sampleAlone({ ...sampling, requests: [], wantsSound }, source);
+  const standing =
+    pass === 'coarse' && wantsPictures ? standingPictures(sampling, requests, source) : undefined;
+  const [pictures, { sound }] = await Promise.all([standing, alone]);
+  if (!wantsPictures) return { pictures: requests.map(() => []), sound };
   return {
-    pictures: pictures ?? (wantsPictures ? rest.pictures : requests.map(() => [])),
-    sound: sound ?? rest.sound,
+    pictures: pictures ?? (await sampleAlone({ ...sampling, wantsSound: false }, source)).pictures,
+    sound,
   };
 }
 

@@ -1,13 +1,11 @@
 import { TouchlineError } from '../../core/errors.ts';
 import { msFromTicks, ticksPerSecond } from '../../core/media-time.ts';
 import type { SegmentRecord } from '../../core/segment.ts';
-import type { Picture, Sound } from '../detectors/detector.ts';
+import type { Picture } from '../detectors/detector.ts';
 import { keyframeStream } from './keyframe-stream.ts';
 import type { PictureRequest } from './picture-request.ts';
-import { resampleSound } from './resample-sound.ts';
-import { planKeyframes, planStandingSound, type SourcePictures } from './sample-plan.ts';
+import { planKeyframes, type SourcePictures } from './sample-plan.ts';
 import type { CheckedSegment } from './segment-check.ts';
-import { soundStream } from './sound-stream.ts';
 import type { Exchange, StandingFfmpegs } from './standing-ffmpeg.ts';
 
 interface Task {
@@ -39,7 +37,6 @@ export async function standingPictures(
     args,
     input,
     answerBytes: pictureBytes.map((bytes) => bytes * wanted.length),
-    surplusBytes: 0,
     what: `sampling segment ${segment.id}`,
   });
   return answers?.map((answer, output) =>
@@ -51,29 +48,6 @@ export async function standingPictures(
       return [{ atMs: msFromTicks(keyframe.at90k), ...size, rgb }];
     }),
   );
-}
-
-/** The sound of a segment by an ffmpeg that stays. @returns undefined when it has to be decoded alone */
-export async function standingSound(task: Task): Promise<Sound | undefined> {
-  const { segment, checked } = task;
-  const stream = soundStream(checked.coded.sound);
-  if (!stream) return undefined;
-  const [answer] =
-    (await ask(task, {
-      ...planStandingSound(stream.sampleRateHz),
-      input: stream.bytes,
-      answerBytes: [stream.sampleCount * 4],
-      surplusBytes: stream.silentSampleCount * 4,
-      what: `listening to segment ${segment.id}`,
-    })) ?? [];
-  if (!answer) return undefined;
-  // Copied: floats have to lie on a multiple of four bytes, which a slice of somebody's buffer may not.
-  const samples = new Float32Array(answer.buffer.slice(answer.byteOffset, answer.byteOffset + answer.length));
-  return {
-    startMs: msFromTicks(checked.coded.sound[0]?.at90k ?? segment.start90k),
-    sampleRateHz: 16_000,
-    samples: resampleSound(samples, stream.sampleRateHz, 16_000),
-  };
 }
 
 async function ask(task: Task, exchange: Omit<Exchange, 'signal'>): Promise<Buffer[] | undefined> {

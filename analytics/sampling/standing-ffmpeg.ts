@@ -8,7 +8,7 @@ import type { RunningChild } from '../../core/process.ts';
 /**
  * ffmpegs that stay and decode one segment after the other. Starting one costs 65 ms of CPU (two hundred shared
  * libraries), as much as decoding the keyframes of 4 s; one that stands answers at once. It is only for streams of which
- * a decoder holds nothing back for what might come next (see `keyframe-stream.ts`, `sound-stream.ts`).
+ * a decoder holds nothing back for what might come next (see `keyframe-stream.ts`).
  */
 export interface StandingFfmpegs {
   /** @throws TouchlineError when one ended, kept silent or was called off; that one is not used again */
@@ -20,10 +20,8 @@ export interface Exchange {
   /** What to start it with; one that stands with the same arguments is used again. */
   args: readonly string[];
   input: Uint8Array;
-  /** How many bytes have to come from each output... */
+  /** How many bytes have to come from each output, and no more. */
   answerBytes: readonly number[];
-  /** ...and how many more will come that are of no interest. */
-  surplusBytes: number;
   what: string;
   signal: AbortSignal;
 }
@@ -32,7 +30,7 @@ export interface Exchange {
 const answerMsMax = 10_000;
 /** Live segments come every 2 to 6 s; what was not asked for so long belongs to a channel that went off the air. */
 const idleMsMax = 15_000;
-/** Each holds 30 to 40 MB of its own: pictures and sound of two channels at a time. */
+/** Each holds 30 to 40 MB of its own: four channels of different sizes at a time. */
 const idleCountMax = 4;
 /** What leaks in ffmpeg has leaked little by then, and a start every five minutes costs nothing. */
 const ageMsMax = 300_000;
@@ -76,7 +74,6 @@ class Pool implements StandingFfmpegs {
       const answers = await Promise.all(
         outputs.map(async (output, index) => await output.read(exchange.answerBytes[index] ?? 0)),
       );
-      for (const output of outputs) output.skip(exchange.surplusBytes);
       this.#giveBack(standing);
       return answers;
     } catch (thrown) {
@@ -154,16 +151,13 @@ class Pool implements StandingFfmpegs {
 class OutputReader {
   readonly #chunks: Buffer[] = [];
   #byteCount = 0;
-  #skipBytes = 0;
   #isEnded = false;
   #onChange: () => void = () => {};
 
   constructor(stream: Readable) {
     stream.on('data', (chunk: Buffer) => {
-      const skipped = Math.min(chunk.length, this.#skipBytes);
-      this.#skipBytes -= skipped;
-      if (skipped < chunk.length) this.#chunks.push(skipped === 0 ? chunk : chunk.subarray(skipped));
-      this.#byteCount += chunk.length - skipped;
+      this.#chunks.push(chunk);
+      this.#byteCount += chunk.length;
       this.#onChange();
     });
     stream.on('error', () => {});
@@ -173,7 +167,7 @@ class OutputReader {
     });
   }
 
-  /** What came unasked: whose it is nobody can tell. */
+  /** Bytes that nobody asked for. */
   get hasStray(): boolean {
     return this.#byteCount > 0;
   }
@@ -188,15 +182,9 @@ class OutputReader {
     });
     const all = Buffer.concat(this.#chunks.splice(0));
     this.#byteCount = 0;
-    // Where more came than was asked for it is what `skip` is told of next.
-    this.#skipBytes -= all.length - byteCount;
-    return all.subarray(0, byteCount);
-  }
-
-  skip(byteCount: number): void {
-    this.#skipBytes += byteCount;
-    // More than was announced.
-    if (this.#skipBytes < 0) throw new Error(`it gave ${-this.#skipBytes} bytes too many`);
+    // More than was asked for: whose it is nobody can tell.
+    if (all.length > byteCount) throw new Error(`it gave ${all.length - byteCount} bytes too many`);
+    return all;
   }
 }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { PictureRequest } from '../../../analytics/sampling/picture-request.ts';
 import { sampleSegment, type Sampled } from '../../../analytics/sampling/sample-segment.ts';
-import { standingPictures, standingSound } from '../../../analytics/sampling/sample-standing.ts';
+import { standingPictures } from '../../../analytics/sampling/sample-standing.ts';
 import { checkSegment } from '../../../analytics/sampling/segment-check.ts';
 import {
   createStandingFfmpegs,
@@ -37,7 +37,12 @@ beforeAll(async () => {
   medias = await Promise.all(
     [
       { picture: 'testsrc2=SIZE', sound: 'sine=f=440:r=48000', start90k: 900_000 },
-      { picture: 'mandelbrot=SIZE', sound: 'sine=f=880:r=44100', start90k: 1_260_000 },
+      // AAC codes noise as "noise here", and each decoder makes its own.
+      {
+        picture: 'mandelbrot=SIZE',
+        sound: 'anoisesrc=color=pink:amplitude=0.3:r=44100',
+        start90k: 1_260_000,
+      },
     ].map(async (how) => await makeMedia({ ...how, seconds: 4 })),
   );
 });
@@ -60,11 +65,7 @@ describe('ffmpegs that stay', () => {
       const [found, expected] = await Promise.all([sample(media, standing), sample(media, alone)]);
       expect(found.pictures).toEqual(expected.pictures);
       expect(found.pictures.map((some) => some.length)).toEqual([2, 1]);
-      expect(found.sound?.startMs).toBe(expected.sound?.startMs);
-      const [heard, wanted] = [found.sound?.samples ?? [], expected.sound?.samples ?? []];
-      expect(Math.abs(heard.length - wanted.length)).toBeLessThan(32);
-      // Two resamplers with other filters: alike to the third digit on a tone, away from the ends.
-      for (let at = 1600; at < 60_000; at += 997) expect(heard[at]).toBeCloseTo(wanted[at] ?? NaN, 2);
+      expect(found.sound).toEqual(expected.sound);
     }
   });
 
@@ -86,7 +87,7 @@ describe('ffmpegs that stay', () => {
     expect(asked[0]?.answerBytes).toEqual([320 * 72 * 3]);
   });
 
-  it('leave to others: pictures whose keyframes are rare, sound with a hole', async () => {
+  it('leave to others pictures whose keyframes are rare', async () => {
     const [media] = medias as [Media];
     const checked = checkSegment(media.segment, media.bytes);
     const task = { ...media, checked, standing, signal: new AbortController().signal };
@@ -102,15 +103,5 @@ describe('ffmpegs that stay', () => {
       );
     expect(await at(second.at90k + 450_000)).toHaveLength(1);
     expect(await at(second.at90k + 450_001)).toBeUndefined();
-
-    const late = checked.coded.sound.map((unit, index) =>
-      index < 3 ? unit : { ...unit, at90k: unit.at90k + 20_000 },
-    );
-    expect(
-      await standingSound({
-        ...task,
-        checked: { ...checked, coded: { ...checked.coded, sound: late } },
-      }),
-    ).toBeUndefined();
   });
 });

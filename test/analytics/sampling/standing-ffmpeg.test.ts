@@ -24,7 +24,6 @@ function question(value: number, how: Partial<Exchange> = {}): Exchange {
     args: echo,
     input: new Uint8Array(block).fill(value),
     answerBytes: [block],
-    surplusBytes: 0,
     what: 'testing',
     signal: new AbortController().signal,
     ...how,
@@ -57,12 +56,6 @@ describe('an ffmpeg that stays', () => {
     expect(ffmpegs()).toHaveLength(2);
     await pool.ask(question(3, { args: [...echo.slice(0, -1), '-y', 'pipe:1'] }));
     expect(ffmpegs()).toHaveLength(3);
-  });
-
-  it('keeps what is of no interest out of the next answer', async () => {
-    await pool.ask(question(1, { answerBytes: [block - 100], surplusBytes: 100 }));
-    expect(await pool.ask(question(2))).toEqual([Buffer.alloc(block, 2)]);
-    expect(ffmpegs()).toHaveLength(1);
   });
 
   it('is not used again when it said more than was announced', async () => {
