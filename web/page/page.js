@@ -49,17 +49,19 @@ function together(fetchOne) {
   return (id) => {
     if (!id || waiting.has(id)) return;
     waiting.add(id);
-    setTimeout(async () => {
-      waiting.delete(id);
-      try {
-        await fetchOne(id);
-      } catch (error) {
-        if (error.status === 404) channels.remove(id);
-        else showProblem(error.message);
-      }
-      summarise();
-    }, 150);
+    setTimeout(() => void fetchWaiting(id), 150);
   };
+
+  async function fetchWaiting(id) {
+    waiting.delete(id);
+    try {
+      await fetchOne(id);
+    } catch (error) {
+      if (error.status === 404) channels.remove(id);
+      else showProblem(error.message);
+    }
+    summarise();
+  }
 }
 
 async function loadAll() {
