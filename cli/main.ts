@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 
-import { readEnvironment } from '../core/env.ts';
+import { readEnvironment, silenceSdkNodeWarning } from '../core/env.ts';
 import { asTouchlineError } from '../core/errors.ts';
 import { terminalIo, type CliIo } from './cli-io.ts';
 import { register as registerAnalyse } from './commands/analyse.ts';
@@ -42,6 +42,7 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
+  silenceSdkNodeWarning();
   const io = terminalIo(readEnvironment(), untilInterrupted());
   const program = new Command('touchline')
     .description('Live sport in, finished clips out')

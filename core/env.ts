@@ -2,3 +2,11 @@
 export function readEnvironment(): Readonly<Record<string, string | undefined>> {
   return process.env;
 }
+
+/**
+ * The AWS SDK prints seven lines about Node 20 into every process that opens a client; `touchline doctor` says it once. It reads
+ * nothing but the environment for this, and whoever has set it keeps what they set.
+ */
+export function silenceSdkNodeWarning(): void {
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+}

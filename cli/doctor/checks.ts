@@ -36,7 +36,7 @@ export interface Finding {
 
 /** One after the other, each proving its thing by doing it: what a new machine needs before `touchline up`. */
 export const checks: readonly { name: string; check: (context: DoctorContext) => Promise<Finding> }[] = [
-  { name: 'node', check: async () => checkNode(process.versions.node) },
+  { name: 'node', check: async ({ config }) => checkNode(process.versions.node, namesAws(config)) },
   { name: 'ffmpeg', check: async () => checkFfmpeg() },
   { name: 'sandbox', check: async () => checkSandbox() },
   { name: 'disk', check: async ({ config }) => await checkDisk(config) },
@@ -53,10 +53,22 @@ export async function examine(name: string, check: () => Promise<Finding>): Prom
   return await check().catch((thrown: unknown) => bad(name, asTouchlineError(thrown).message));
 }
 
-export function checkNode(version: string): Finding {
+/** The first that AWS's SDK will take; what it says about that itself is silenced (`core/env.ts`). */
+const sdkMajorMin = 22;
+
+export function checkNode(version: string, usesAws: boolean): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > 20 || (major === 20 && minor >= 19)) return ok('node', version);
+  const isNewEnough = major > 20 || (major === 20 && minor >= 19);
+  if (isNewEnough && usesAws && major < sdkMajorMin) {
+    const message = `${version} works, but releases of AWS's SDK after January 2027 want Node ${sdkMajorMin}: move to it before you update`;
+    return { name: 'node', level: 'warn', message };
+  }
+  if (isNewEnough) return ok('node', version);
   return bad('node', `Node ${version} is too old: install 20.19 or newer from https://nodejs.org/`);
+}
+
+function namesAws({ store, queue, mediaLiveRole }: Config): boolean {
+  return store.kind === 's3' || queue.engine === 'sqs' || mediaLiveRole !== undefined;
 }
 
 export function checkFfmpeg(encoders = probe('ffmpeg', ['-hide_banner', '-encoders'])): Finding {

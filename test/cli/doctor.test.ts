@@ -34,7 +34,27 @@ describe('the doctor', () => {
     ['18.20.0', 'bad'],
     ['22.0.0', 'ok'],
   ])('says of Node %s: %s', (version, level) => {
-    expect(checkNode(version).level).toBe(level);
+    expect(checkNode(version, false).level).toBe(level);
+  });
+
+  it.each([
+    ['20.20.2', 'warn'],
+    ['21.7.0', 'warn'],
+    ['22.0.0', 'ok'],
+    ['20.18.3', 'bad'],
+  ])('says of Node %s where the settings name AWS: %s', (version, level) => {
+    expect(checkNode(version, true).level).toBe(level);
+  });
+
+  it('warns of Node 20 where a setting names AWS, and only there', async () => {
+    const newer = Number(process.versions.node.split('.')[0]) >= 22;
+    expect((await ask('node', {})).level).toBe('ok');
+    for (const env of [
+      { TOUCHLINE_STORE: 's3://clips/cup', AWS_REGION: 'eu-west-1' },
+      { TOUCHLINE_QUEUE: 'sqs://eu-west-1/cup' },
+    ]) {
+      expect((await ask('node', env)).level).toBe(newer ? 'ok' : 'warn');
+    }
   });
 
   it('names the encoder that an ffmpeg was built without, and how to get one that has it', () => {
