@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { retry } from '../core/retry.ts';
 import { s3Fault, type S3Call } from './s3-fault.ts';
-import type { S3Limits } from './s3-limits.ts';
+import { tryMsMax, type S3Limits } from './s3-limits.ts';
 
 interface S3BucketOptions {
   bucket: string;
@@ -50,15 +50,17 @@ export class S3Bucket {
 
   /** @throws TouchlineError of `s3-fault.ts` */
   async call<T>(
-    about: { action: string; name?: string; msMax?: number },
+    about: { action: string; name?: string; hasBody?: boolean },
     run: (client: S3Client, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const what: S3Call = { ...about, bucket: this.name };
-    const { policy, callMsMax } = this.limits;
+    const { hasBody = false, ...rest } = about;
+    const what: S3Call = { ...rest, bucket: this.name };
+    const { policy } = this.limits;
     return await retry(
-      async () => {
+      async (attempt) => {
         try {
-          return await within(about.msMax ?? callMsMax, async (signal) => await run(this.client, signal));
+          const msMax = tryMsMax(this.limits, attempt, hasBody);
+          return await within(msMax, async (signal) => await run(this.client, signal));
         } catch (thrown) {
           throw s3Fault(thrown, what);
         }

@@ -16,8 +16,7 @@ const breaksMax = 20;
 
 /** All of it, with its length and checksum compared; what arrives broken is fetched again. */
 export async function download(bucket: S3Bucket, name: string, range?: Range): Promise<Uint8Array> {
-  const { bodyMsMax: msMax } = bucket.limits;
-  return await bucket.call({ action, name, msMax }, async (client, signal) => {
+  return await bucket.call({ action, name, hasBody: true }, async (client, signal) => {
     const answer = await client.send(request(bucket, name, range), { abortSignal: signal });
     const bytes = new Uint8Array(answer.ContentLength ?? 0);
     let filled = 0;

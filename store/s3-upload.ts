@@ -46,19 +46,21 @@ export async function upload(
 async function uploadWhole(what: Upload, bytes: Uint8Array): Promise<{ bytes: number; etag: string }> {
   const { bucket, name, made, ifNoneMatch } = what;
   const sum = new Crc32().add(bytes).toString();
-  const { bodyMsMax: msMax } = bucket.limits;
-  const { ETag } = await bucket.call({ action: 's3:PutObject', name, msMax }, async (client, abortSignal) => {
-    const command = new PutObjectCommand({
-      Bucket: bucket.name,
-      Key: name,
-      ...made,
-      Body: bytes,
-      ChecksumAlgorithm: 'CRC32',
-      ChecksumCRC32: sum,
-      IfNoneMatch: ifNoneMatch ? '*' : undefined,
-    });
-    return await client.send(command, { abortSignal });
-  });
+  const { ETag } = await bucket.call(
+    { action: 's3:PutObject', name, hasBody: true },
+    async (client, abortSignal) => {
+      const command = new PutObjectCommand({
+        Bucket: bucket.name,
+        Key: name,
+        ...made,
+        Body: bytes,
+        ChecksumAlgorithm: 'CRC32',
+        ChecksumCRC32: sum,
+        IfNoneMatch: ifNoneMatch ? '*' : undefined,
+      });
+      return await client.send(command, { abortSignal });
+    },
+  );
   return { bytes: bytes.length, etag: ETag ?? '' };
 }
 
@@ -113,7 +115,7 @@ async function sendParts(
   const sending = new Set<Promise<void>>();
 
   const send = async (PartNumber: number, part: Uint8Array, sum: string): Promise<void> => {
-    const about = { action: 's3:PutObject', name, msMax: bucket.limits.bodyMsMax };
+    const about = { action: 's3:PutObject', name, hasBody: true };
     const { ETag } = await bucket.call(about, async (client, abortSignal) => {
       const command = new UploadPartCommand({
         Bucket: bucket.name,

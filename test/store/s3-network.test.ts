@@ -4,7 +4,7 @@ import { ListMultipartUploadsCommand, ListPartsCommand, type S3Client } from '@a
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ObjectStore } from '../../store/object-store.ts';
-import { s3Limits, type S3Limits } from '../../store/s3-limits.ts';
+import { s3Limits, tryMsMax, type S3Limits } from '../../store/s3-limits.ts';
 import { openS3Store } from '../../store/s3-store.ts';
 import { hasMoto, startMoto, type Moto } from '../support/moto.ts';
 import { becomeAwsUser, makeBucket, s3Options } from '../support/s3-bucket.ts';
@@ -40,7 +40,15 @@ describe.skipIf(!hasMoto)('S3 behind a bad network', () => {
         bucket,
         prefix: `n${count}`,
         endpoint: `http://127.0.0.1:${proxy.port}`,
-        limits: { ...s3Limits, callMsMax: 2000, bodyMsMax: 3000, idleMsMax: 1000, policy, ...limits },
+        limits: {
+          ...s3Limits,
+          callMsMax: 2000,
+          bodyMsFirst: 3000,
+          bodyMsMax: 3000,
+          idleMsMax: 1000,
+          policy,
+          ...limits,
+        },
       }),
     );
   };
@@ -108,7 +116,12 @@ describe.skipIf(!hasMoto)('S3 behind a bad network', () => {
   }, 60_000);
 
   it('gives up within its limits when nobody answers, and goes on when somebody does', async () => {
-    const short = open({ callMsMax: 100, bodyMsMax: 100, policy: { delaysMs: [1], jitter: 1 } });
+    const short = open({
+      callMsMax: 100,
+      bodyMsFirst: 100,
+      bodyMsMax: 100,
+      policy: { delaysMs: [1], jitter: 1 },
+    });
     proxy.set({ blackHole: 1 });
     const startedAt = performance.now();
     await expect(short.put('x.bin', noise(1, 1000), once)).rejects.toMatchObject({
@@ -122,6 +135,21 @@ describe.skipIf(!hasMoto)('S3 behind a bad network', () => {
     expect(performance.now() - startedAt).toBeLessThan(5000);
     proxy.set({});
     expect(await store.put('y.bin', noise(1, 1000), once)).toMatchObject({ created: true });
+  });
+
+  it('does not wait long for the first connection that died under a body, and longer for a slow link', async () => {
+    const patient = open({ bodyMsFirst: 200, bodyMsMax: 800 });
+    const holes = proxy.counts.blackHole;
+    proxy.hitNext('blackHole', 0);
+    proxy.hitNext('blackHole', 1);
+    const startedAt = performance.now();
+    expect(await patient.put('x.bin', noise(1, 1_000_000), once)).toMatchObject({ created: true });
+    const tookMs = performance.now() - startedAt;
+    expect(proxy.counts.blackHole).toBe(holes + 2);
+    expect(tookMs).toBeGreaterThan(600);
+    expect([1, 2, 3, 4, 5].map((attempt) => tryMsMax(s3Limits, attempt, true))).toEqual([
+      8_000, 16_000, 32_000, 60_000, 60_000,
+    ]);
   });
 
   it('waits for a slow answer', async () => {
