@@ -123,13 +123,15 @@ export class LedgerViews {
 
   /** As `touchline ingest --json` prints it. */
   async runReport(runId: string): Promise<RunReport> {
-    const run = await this.getRun(runId);
+    // Before what it counts: a run that finishes between two of these reads is told as unfinished, not with old counts.
     const row = await this.#db
       .selectFrom('runs')
       .innerJoin('channels', 'channels.id', 'runs.channel_id')
       .select(['channels.name', 'runs.finished_at_ms', 'runs.notes'])
       .where('runs.id', '=', runId)
-      .executeTakeFirstOrThrow();
+      .executeTakeFirst();
+    if (!row) return notFound('run', runId);
+    const run = await this.getRun(runId);
     const moments = await this.#db
       .selectFrom('moments')
       .selectAll()
