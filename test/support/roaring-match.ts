@@ -1,8 +1,15 @@
 import { spawnSync } from 'node:child_process';
 
-/** A small recording with moving pictures, keyframes every 2 s, and a crowd that roars once for 4 s. */
-export function writeRoaringMatch(path: string, options: { seconds: number; roarAtSeconds: number }): void {
-  const { seconds, roarAtSeconds } = options;
+/**
+ * A small recording with moving pictures, keyframes every 2 s, and a crowd that roars once for 4 s. `isHeavy`: filler
+ * makes it 7 Mb/s, so that clips are large enough to be put in parts and yet cost no more to encode.
+ */
+export function writeRoaringMatch(
+  path: string,
+  options: { seconds: number; roarAtSeconds: number; isHeavy?: boolean },
+): void {
+  const { seconds, roarAtSeconds, isHeavy = false } = options;
+  const filler = '-x264-params nal-hrd=cbr -b:v 7M -minrate 7M -maxrate 7M -bufsize 3M'.split(' ');
   const done = spawnSync(
     'ffmpeg',
     [
@@ -12,6 +19,7 @@ export function writeRoaringMatch(path: string, options: { seconds: number; roar
       '-filter_complex',
       `[2:a]volume='between(t,${roarAtSeconds},${roarAtSeconds + 4})':eval=frame[roar];[1:a][roar]amix=inputs=2:normalize=0[a]`,
       ...'-map 0:v -map [a] -c:v libx264 -preset ultrafast -g 50 -c:a aac'.split(' '),
+      ...(isHeavy ? filler : []),
       path,
     ],
     { encoding: 'utf8' },

@@ -222,7 +222,7 @@ const refusal = [
 ].join('\r\n');
 
 /** mulberry32: the same numbers for the same seed, everywhere. */
-function seededUnit(seed: number): () => number {
+export function seededUnit(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
