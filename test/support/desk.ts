@@ -12,6 +12,7 @@ import { silentLog } from '../../core/log.ts';
 import { systemRandom } from '../../core/random.ts';
 import type { SegmentRecord } from '../../core/segment.ts';
 import type { ChannelDriver, IngestEvents, IngestHost } from '../../ingest/channel.ts';
+import type { Queue } from '../../queue/queue.ts';
 import { openCatalogue, type Catalogue } from '../../store/catalogue.ts';
 import { openFsStore } from '../../store/fs-store.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
@@ -35,7 +36,7 @@ export interface DeskRig {
 export async function openDeskRig(
   databaseUrl: string,
   kept?: { broker: MemoryBroker; home: string },
-  more?: { drivers: Record<string, ChannelDriver> },
+  more?: { drivers?: Record<string, ChannelDriver>; queue?: Queue },
 ): Promise<DeskRig> {
   const home = kept?.home ?? (await mkdtemp(join(tmpdir(), 'touchline-desk-')));
   const broker = kept?.broker ?? new MemoryBroker({ clock: systemClock });
@@ -45,7 +46,7 @@ export async function openDeskRig(
   let ingest: DeskRig['ingest'] | undefined;
   const { desk, run } = await openMatchDesk({
     catalogue,
-    queue: broker.connect(),
+    queue: more?.queue ?? broker.connect(),
     store,
     clock: systemClock,
     random: systemRandom,
