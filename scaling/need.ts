@@ -1,0 +1,90 @@
+import type { ChannelLoad } from '../core/load.ts';
+import type { ScalingPolicy } from './policy.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** How much power (work seconds per second) the load calls for now, and of what parts. */
+export interface Need {
+  /** Offered by channels that are live, and by those that the schedule expects within the lead. */
+  feedForward: number;
+  liveCount: number;
+  expectedCount: number;
+  /** What came in over the last minute. */
+  feedback: number;
+  /** To be rid of the backlog in time, beyond what already ordered machines will clear before a new one could help. */
+  catchUp: number;
+  /** Of `spareCount` machines of the first pool. */
+  spare: number;
+  /** All of it, with the safety for bunched arrivals. */
+  power: number;
+  /** Machines of the first pool. */
+  count: number;
+  /** From here on nothing is let go: a kick-off is near. */
+  isInLead: boolean;
+}
+
+/**
+ * Queue length alone swings when a machine takes minutes to boot: the queue grows while machines that were ordered for it boot,
+ * so more are ordered, and the late fleet eats the queue and is sent away. So what is live and scheduled is the base, the
+ * stream of arrivals its check, and the backlog only a correction that counts what is already on its way.
+ *
+ * @param orderedPower of all machines that are here or ordered and may stay
+ */
+export function needOf(snapshot: Snapshot, policy: ScalingPolicy, orderedPower: number): Need {
+  const { backlog, channels, bootMsP95 } = snapshot;
+  const live = channels.filter(({ isLive }) => isLive);
+  const expected = channels.filter((channel) => isExpected(channel, snapshot, policy));
+  const feedForward = sumOf([...live, ...expected]);
+  const feedback = backlog.arrivedWorkPerSecond;
+  const waiting = backlog.waitingWorkSeconds + backlog.inFlightWorkSeconds;
+  const normal = feedback * (policy.targetWaitSeconds + backlog.meanServiceSeconds);
+  const drainable = Math.max(0, orderedPower - Math.max(feedForward, feedback)) * (bootMsP95 / 1000);
+  const catchUp = Math.max(0, waiting - normal - drainable) / policy.catchUpSeconds;
+  const unit = powerOfFirst(snapshot);
+  const isAnything = live.length + expected.length > 0;
+  const spare = isAnything ? policy.spareCount * unit : 0;
+  const power =
+    Math.max(withSafety(feedForward, unit, policy), withSafety(feedback, unit, policy) + catchUp) + spare;
+  return {
+    feedForward,
+    liveCount: live.length,
+    expectedCount: expected.length,
+    feedback,
+    catchUp,
+    spare,
+    power,
+    count: Math.ceil(power / unit - 1e-9),
+    isInLead: expected.some(({ startsAtMs = 0 }) => startsAtMs > snapshot.atMs),
+  };
+}
+
+/** What the schedule alone calls for: it holds also when every figure is old. */
+export function scheduledCount(snapshot: Snapshot, policy: ScalingPolicy): number {
+  const expected = snapshot.channels.filter((channel) => isExpected(channel, snapshot, policy));
+  const unit = powerOfFirst(snapshot);
+  if (expected.length === 0) return 0;
+  return Math.ceil(withSafety(sumOf(expected), unit, policy) / unit + policy.spareCount - 1e-9);
+}
+
+/** Scheduled, near enough that its machines have to boot now, not live yet, and not so late that nobody believes in it. */
+function isExpected(channel: ChannelLoad, { atMs, bootMsP95 }: Snapshot, policy: ScalingPolicy): boolean {
+  const { isLive, startsAtMs, endsAtMs = Infinity } = channel;
+  if (isLive || startsAtMs === undefined) return false;
+  const leadMs = bootMsP95 + policy.leadMarginSeconds * 1000;
+  return startsAtMs - leadMs <= atMs && atMs < Math.min(startsAtMs + policy.graceSeconds * 1000, endsAtMs);
+}
+
+/** In machines: full to `utilisationMax` at the most, and square-root staffing for few of them. */
+function withSafety(load: number, unit: number, policy: ScalingPolicy): number {
+  const machines = load / unit;
+  return (
+    unit * Math.max(machines / policy.utilisationMax, machines + policy.spareFactor * Math.sqrt(machines))
+  );
+}
+
+function sumOf(channels: readonly ChannelLoad[]): number {
+  return channels.reduce((sum, { workPerMediaSecond }) => sum + workPerMediaSecond, 0);
+}
+
+export function powerOfFirst({ pools }: Pick<Snapshot, 'pools'>): number {
+  return pools[0]?.power ?? 1;
+}
