@@ -45,7 +45,7 @@ async function checkPermissions(io: CliIo, isJson: boolean): Promise<void> {
   const { systemRandom: random } = await import('../../core/random.ts');
   const { checkAws } = await import('../doctor/aws-checks.ts');
   const permissions = await checkAws(readConfig(io.env, io.cwd), { clock, random });
-  const isOk = permissions.every(({ level }) => level === 'ok');
+  const isOk = permissions.every(({ level }) => level === 'ok' || level === 'note');
   if (isJson) io.printJson({ ok: isOk, permissions });
   else {
     for (const { action, resource, level, message } of permissions) {
@@ -57,7 +57,7 @@ async function checkPermissions(io: CliIo, isJson: boolean): Promise<void> {
   if (!isOk) process.exitCode = exitCodes.auth;
 }
 
-const marks = { ok: 'ok  ', warn: 'warn', bad: 'FAIL' } as const;
+const marks = { ok: 'ok  ', note: 'note', warn: 'warn', bad: 'FAIL' } as const;
 
 /** 69 when something has to be installed, 7 when something that is installed does not answer. */
 function exitCodeFor(findings: readonly Finding[]): number {

@@ -31,9 +31,12 @@ describe.skipIf(!hasMoto)('the permissions that the settings need', { timeout: 6
       ['s3:PutObject', 'ok'],
       ['s3:GetObject', 'ok'],
       ['s3:ListBucket', 'ok'],
+      ['s3:AbortMultipartUpload', 'ok'],
       ['s3:DeleteObject', 'ok'],
     ]);
     expect(findings[0]?.resource).toBe('arn:aws:s3:::clips/cup/*');
+    // Deleting is allowed there alone (docs/s3.md).
+    expect(findings.at(-1)?.resource).toBe('arn:aws:s3:::clips/cup/probes/*');
   });
 
   it('are tried on each queue, in which nothing is put and from which nothing is taken', async () => {
@@ -73,23 +76,73 @@ describe.skipIf(!hasMoto)('the permissions that the settings need', { timeout: 6
   });
 
   it('are tried on MediaLive, where nothing is started and nothing stays', async () => {
-    const fake = new MediaLiveFake({ nowMs: () => clock.nowMs() });
-    const server = await serveMediaLiveFake(fake);
-    process.env['AWS_ENDPOINT_URL_MEDIALIVE'] = server.url;
-    process.env['AWS_ENDPOINT_URL_SERVICE_QUOTAS'] = server.url;
-    try {
-      const findings = await ask({
-        TOUCHLINE_MEDIALIVE_ROLE: 'arn:aws:iam::123456789012:role/medialive',
-      });
-      expect(findings.filter(({ level }) => level !== 'ok')).toEqual([]);
-      expect(findings.map(({ action }) => action)).toContain('medialive:StartChannel');
-      expect(fake.channels.size).toBe(0);
-      expect([...fake.inputs.values()].filter(({ state }) => !/DELET/.test(state))).toEqual([]);
-    } finally {
-      delete process.env['AWS_ENDPOINT_URL_MEDIALIVE'];
-      delete process.env['AWS_ENDPOINT_URL_SERVICE_QUOTAS'];
-      await server.close();
+    const { findings, fake } = await askMediaLive(() => undefined);
+    expect(findings.filter(({ level }) => level !== 'ok')).toEqual([]);
+    expect(
+      findings.flatMap(({ action }) => action.split(', ')).map((name) => name.split(':').at(-1)),
+    ).toEqual([
+      'ListChannels',
+      'ListInputs',
+      'ListInputSecurityGroups',
+      'ListServiceQuotas',
+      'ListAlerts',
+      'CreateInput',
+      'CreateTags',
+      'DeleteInput',
+      'CreateInputSecurityGroup',
+      'DeleteInputSecurityGroup',
+      'CreateChannel',
+      'UpdateChannel',
+      'StartChannel',
+      'StopChannel',
+      'RestartChannelPipelines',
+      'DeleteChannel',
+      'CreateSecret',
+      'TagResource',
+      'DeleteSecret',
+    ]);
+    expect(fake.channels.size).toBe(0);
+    for (const things of [fake.inputs, fake.groups]) {
+      expect(things.size).toBe(1);
+      expect([...things.values()].filter(({ state }) => !/DELET/.test(state))).toEqual([]);
     }
+  });
+
+  it('are said to be unclear, not missing, where a policy may allow them on what carries our tag alone', async () => {
+    const onChannels = /^(Update|Start|Stop|Delete|Restart)Channel|^ListAlerts$/;
+    const { findings } = await askMediaLive((operation) => onChannels.test(operation));
+    const unclear = findings.filter(({ level }) => level === 'note');
+    expect(unclear.map(({ action }) => action)).toEqual([
+      'medialive:ListAlerts',
+      'medialive:UpdateChannel',
+      'medialive:StartChannel',
+      'medialive:StopChannel',
+      'medialive:RestartChannelPipelines',
+      'medialive:DeleteChannel',
+    ]);
+    for (const { message } of unclear) {
+      expect(message).toContain('cannot tell');
+      expect(message).toContain('touchline:env=default');
+    }
+    expect(findings.filter(({ level }) => level !== 'ok' && level !== 'note')).toEqual([]);
+  });
+
+  it('are missing where what is tried carries our tag', async () => {
+    const { findings } = await askMediaLive((operation) =>
+      /^(CreateInputSecurityGroup|DeleteInput|CreateChannel)$/.test(operation),
+    );
+    const rest = findings.filter(({ level }) => level !== 'ok');
+    expect(rest.map(({ action, level }) => [action, level])).toEqual([
+      ['medialive:DeleteInput', 'bad'],
+      ['medialive:CreateInputSecurityGroup', 'bad'],
+      // There is none to try it on.
+      ['medialive:DeleteInputSecurityGroup', 'warn'],
+      ['medialive:CreateChannel', 'bad'],
+    ]);
+    expect(rest[0]).toMatchObject({
+      resource: expect.stringMatching(/^arn:aws:medialive:eu-west-1:\*:input:\*$/),
+      message: expect.stringContaining('missing: medialive:DeleteInput failed (403'),
+    });
   });
 });
 
@@ -106,7 +159,37 @@ describe('an answer of AWS', () => {
   ])('%s', (_, thrown, level) => {
     expect(judge(thrown).level).toBe(level);
   });
+
+  it('that refuses who asked is what the attempt says that it is there', () => {
+    expect(judge(wrapped('medialive.refused', sdkError(403)), 'cannot tell')).toEqual({
+      level: 'note',
+      message: 'cannot tell (said)',
+    });
+    expect(judge(wrapped('medialive.throttled', sdkError(429)), 'cannot tell').level).toBe('warn');
+    expect(judge(wrapped('medialive.not-found', sdkError(404)), 'cannot tell').level).toBe('ok');
+  });
 });
+
+/** As a role that is refused the operations that `isDenied` names. */
+async function askMediaLive(
+  isDenied: (operation: string) => boolean | undefined,
+): Promise<{ findings: PermissionFinding[]; fake: MediaLiveFake }> {
+  const fake = new MediaLiveFake({
+    nowMs: () => clock.nowMs(),
+    faultOf: ({ operation }) => (isDenied(operation) === true ? { kind: 'refuse', status: 403 } : undefined),
+  });
+  const server = await serveMediaLiveFake(fake);
+  process.env['AWS_ENDPOINT_URL_MEDIALIVE'] = server.url;
+  process.env['AWS_ENDPOINT_URL_SERVICE_QUOTAS'] = server.url;
+  try {
+    const role = 'arn:aws:iam::123456789012:role/medialive';
+    return { findings: await ask({ TOUCHLINE_MEDIALIVE_ROLE: role }), fake };
+  } finally {
+    delete process.env['AWS_ENDPOINT_URL_MEDIALIVE'];
+    delete process.env['AWS_ENDPOINT_URL_SERVICE_QUOTAS'];
+    await server.close();
+  }
+}
 
 async function ask(env: Record<string, string>): Promise<PermissionFinding[]> {
   const endpoint = process.env['AWS_ENDPOINT_URL'] ?? '';
