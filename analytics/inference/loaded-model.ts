@@ -6,6 +6,7 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { TouchlineError } from '../../core/errors.ts';
 import type { Device } from './device.ts';
 import type { InferenceCall, LoadReport, Tensor } from './inference.ts';
+import { lightenGraph } from './lighten-graph.ts';
 import { checkAgainstSession } from './model-check.ts';
 import type { ModelManifest, ModelPack, VideoInput } from './model-manifest.ts';
 import { bestOfRows, picturesToInput } from './tensors.ts';
@@ -24,7 +25,7 @@ export async function loadModel(pack: ModelPack, device: Device = 'cpu'): Promis
   const { manifest } = pack;
   const startedMs = performance.now();
   const bytes = await readModel(pack);
-  const { session, placement } = await createSession(bytes, pack, device);
+  const { session, placement } = await createSession(lightenGraph(bytes), pack, device);
   checkAgainstSession(manifest, session, pack.path);
   const loadedMs = performance.now();
   const run = async (call: InferenceCall): Promise<Record<string, Tensor>> =>

@@ -19,7 +19,7 @@ export function onnxFile(graph: OnnxGraph): Uint8Array {
   );
 }
 
-interface OnnxGraph {
+export interface OnnxGraph {
   inputs: OnnxValue[];
   outputs: OnnxValue[];
   nodes: { op: string; from: string[]; to: string; attributes?: Record<string, number | number[]> }[];
