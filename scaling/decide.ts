@@ -1,5 +1,5 @@
 import type { FleetAction } from './fleet-provider.ts';
-import { needOf, powerOfFirst, scheduledCount, type Need } from './need.ts';
+import { needOf, powerOfFirst, scheduledCount, wholeMachines, type Need } from './need.ts';
 import type { ScalingPolicy } from './policy.ts';
 import type { Machine, PastDecision, Pool, Snapshot } from './snapshot.ts';
 
@@ -37,7 +37,7 @@ export function decide(snapshot: Snapshot, policy: ScalingPolicy): Decision {
   const staying = snapshot.machines.filter(({ state }) => state === 'pending' || state === 'ready');
   const unit = powerOfFirst(snapshot);
   const orderedPower = powerOf(staying, snapshot.pools);
-  const orderedCount = Math.ceil(orderedPower / unit - 1e-9);
+  const orderedCount = wholeMachines(orderedPower / unit);
   const need = needOf(snapshot, policy, orderedPower);
   const brakes = new Set<Brake>();
   const desiredCount = braked({ snapshot, policy, need, orderedCount, brakes });
@@ -161,8 +161,9 @@ function growth(about: {
     brakes.add('no-capacity');
     return actions;
   }
-  const here = snapshot.machines.filter(({ state }) => state !== 'ending');
-  let count = Math.ceil(missing / pool.power - 1e-9);
+  // What is drained is ended before.
+  const here = snapshot.machines.filter(({ state }) => state !== 'ending' && state !== 'drained');
+  let count = wholeMachines(missing / pool.power);
   const roomCount = policy.countMax - here.length;
   if (count > roomCount) brakes.add('count-max');
   const spent = here.reduce((sum, { pool: name }) => sum + priceOf(name, snapshot.pools), 0);

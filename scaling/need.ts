@@ -52,7 +52,7 @@ export function needOf(snapshot: Snapshot, policy: ScalingPolicy, orderedPower: 
     catchUp,
     spare,
     power,
-    count: Math.ceil(power / unit - 1e-9),
+    count: wholeMachines(power / unit),
     isInLead: expected.some(({ startsAtMs = 0 }) => startsAtMs > snapshot.atMs),
   };
 }
@@ -62,7 +62,7 @@ export function scheduledCount(snapshot: Snapshot, policy: ScalingPolicy): numbe
   const expected = snapshot.channels.filter((channel) => isExpected(channel, snapshot, policy));
   const unit = powerOfFirst(snapshot);
   if (expected.length === 0) return 0;
-  return Math.ceil(withSafety(sumOf(expected), unit, policy) / unit + policy.spareCount - 1e-9);
+  return wholeMachines(withSafety(sumOf(expected), unit, policy) / unit + policy.spareCount);
 }
 
 /** Scheduled, near enough that its machines have to boot now, not live yet, and not so late that nobody believes in it. */
@@ -83,6 +83,11 @@ function withSafety(load: number, unit: number, policy: ScalingPolicy): number {
 
 function sumOf(channels: readonly ChannelLoad[]): number {
   return channels.reduce((sum, { workPerMediaSecond }) => sum + workPerMediaSecond, 0);
+}
+
+/** Rounded up, but not for what a sum of fractions is off. */
+export function wholeMachines(machines: number): number {
+  return Math.max(0, Math.ceil(machines - 1e-9));
 }
 
 export function powerOfFirst({ pools }: Pick<Snapshot, 'pools'>): number {
