@@ -115,12 +115,20 @@ export function environmentOf(config: Config): Record<string, string> {
   return {
     ...Object.fromEntries(given),
     TOUCHLINE_CONFIG: 'none',
+    // A command whose own lines matter more keeps it lower than what was given.
+    TOUCHLINE_LOG: config.logLevel,
     TOUCHLINE_HOME: config.home,
     TOUCHLINE_STORE: storePlaceText(config.store),
     TOUCHLINE_INSTANCE_ID: config.instanceId,
     // It may have been found after the settings were read: the embedded one.
     ...(config.databaseUrl ? { DATABASE_URL: config.databaseUrl.reveal() } : {}),
   };
+}
+
+/** For a command whose own lines are what people came for: the log keeps to what goes wrong, unless a level was asked for. */
+export function keptQuiet(config: Config): Config {
+  const wished = config.given.origins.find(({ env }) => env === 'TOUCHLINE_LOG');
+  return wished?.origin === 'default' ? { ...config, logLevel: 'warn' } : config;
 }
 
 /** Settings fill a page; what is larger is another file. */

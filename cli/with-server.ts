@@ -1,4 +1,4 @@
-import { readConfig, type Config } from './config.ts';
+import { keptQuiet, readConfig, type Config } from './config.ts';
 import { createLog } from '../core/log.ts';
 import { Secret } from '../core/secret.ts';
 import type { ApiClient } from './api-client.ts';
@@ -10,7 +10,7 @@ import { findServer } from './connect.ts';
  * command takes, behind the same API, so that `channel create` works before the first `up`.
  */
 export async function withServer<T>(io: CliIo, use: (api: ApiClient) => Promise<T>): Promise<T> {
-  const config = readConfig(io.env, io.cwd);
+  const config = keptQuiet(readConfig(io.env, io.cwd));
   const running = await findServer(config);
   return running ? await use(running) : await withOwnDesk(config, io, use);
 }
@@ -22,8 +22,7 @@ async function withOwnDesk<T>(config: Config, io: CliIo, use: (api: ApiClient) =
   const { systemClock } = await import('../core/clock.ts');
   const { systemRandom } = await import('../core/random.ts');
   const { ApiClient } = await import('./api-client.ts');
-  // A person waits for one answer: only what goes wrong is worth a line.
-  const log = createLog({ level: io.env['TOUCHLINE_LOG'] ? config.logLevel : 'warn' });
+  const log = createLog({ level: config.logLevel });
   let answer: { value: T } | undefined;
   io.progress('no server runs here; opening the database for a moment ...');
   await runHouse(config, { isOpen: false, workerCount: 0 }, log, io.signal, async ({ desk }) => {

@@ -1,5 +1,7 @@
 import pino from 'pino';
 
+import { TouchlineError } from './errors.ts';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 type Fields = Record<string, unknown>;
 
@@ -25,7 +27,7 @@ export function createLog(options: { level: LogLevel; fd?: number }): Log {
     },
     pino.destination({ fd: options.fd ?? 2, sync: true }),
   );
-  return wrap(logger);
+  return wrap(logger, {});
 }
 
 export const silentLog: Log = {
@@ -36,23 +38,32 @@ export const silentLog: Log = {
   child: () => silentLog,
 };
 
-function wrap(logger: pino.Logger): Log {
+/**
+ * A field of a line stands above the same field of its log: pino's own children write both, and a reader of JSON takes
+ * whichever it likes. A `part` inside a part is named with the way to it: `worker.analyst`.
+ */
+function wrap(logger: pino.Logger, own: Fields): Log {
   return {
-    debug: (message, fields = {}) => logger.debug(fields, message),
-    info: (message, fields = {}) => logger.info(fields, message),
-    warn: (message, fields = {}) => logger.warn(fields, message),
-    error: (message, fields = {}) => logger.error(fields, message),
-    child: (fields) => wrap(logger.child(fields)),
+    debug: (message, fields) => logger.debug({ ...own, ...fields }, message),
+    info: (message, fields) => logger.info({ ...own, ...fields }, message),
+    warn: (message, fields) => logger.warn({ ...own, ...fields }, message),
+    error: (message, fields) => logger.error({ ...own, ...fields }, message),
+    child: (fields) => {
+      const path = [own['part'], fields['part']].filter((part) => typeof part === 'string');
+      return wrap(logger, { ...own, ...fields, ...(path.length > 0 ? { part: path.join('.') } : {}) });
+    },
   };
 }
 
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const code = 'code' in error ? { code: error.code } : {};
+  // Where in our code the world's fault was noticed helps nobody: the message says what to do about it.
+  const isOfTheWorld = error instanceof TouchlineError && error.blame !== 'touchline';
   return {
     ...code,
     message: error.message,
-    stack: error.stack,
+    ...(isOfTheWorld ? { blame: error.blame } : { stack: error.stack }),
     ...(error.cause ? { cause: describeError(error.cause) } : {}),
   };
 }

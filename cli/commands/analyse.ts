@@ -15,22 +15,19 @@ export function register(program: Command, io: CliIo): void {
     .option('--sport <sport>', 'soccer, basketball, tennis, cricket or generic')
     .option('--json', 'print { durationMs, segments, signals, moments }')
     .action(async (file: string, options: { rules?: string; sport?: string; json?: true }) => {
-      const { readConfig } = await import('../config.ts');
+      const { keptQuiet, readConfig } = await import('../config.ts');
       const { createLog } = await import('../../core/log.ts');
       const { loadRules, loadRulesFile } = await import('../../analytics/rules/load-rules.ts');
       const { segmentFile } = await import('../../ingest/source-file.ts');
       const { dryRun } = await import('../../control/dry-run.ts');
       const { openAnalyst } = await import('../wire.ts');
-      const config = readConfig(io.env, io.cwd);
+      const config = keptQuiet(readConfig(io.env, io.cwd));
       const rules =
         options.rules === undefined
           ? loadRules({ sport: options.sport ?? 'generic' })
           : loadRulesFile(resolve(io.cwd, options.rules));
       const sport = options.sport ?? rules.sport;
-      const analyst = openAnalyst(
-        config,
-        createLog({ level: config.logLevel === 'info' ? 'warn' : config.logLevel }),
-      );
+      const analyst = openAnalyst(config, createLog({ level: config.logLevel }));
       try {
         const found = await dryRun({
           source: segmentFile({

@@ -26,11 +26,11 @@ export function register(program: Command, io: CliIo): void {
     .option('--seconds <count>', 'length of the made-up match', wholeNumber, 180)
     .option('--seed <number>', 'another number is another match', wholeNumber, 1)
     .action(async (file: string | undefined, options: Options) => {
-      const { readConfig } = await import('../config.ts');
+      const { keptQuiet, readConfig } = await import('../config.ts');
       const { systemClock } = await import('../../core/clock.ts');
       const { findServer } = await import('../connect.ts');
       const match = file === undefined ? undefined : await ownMatch(file, io.cwd);
-      const config = readConfig(io.env, io.cwd);
+      const config = keptQuiet(readConfig(io.env, io.cwd));
       const play = async (api: ApiClient): Promise<void> => {
         const isGood = await playMatch({ api, io, clock: systemClock, options, match });
         process.exitCode = io.signal.aborted
@@ -66,11 +66,9 @@ async function withOwnHouse(
   const { createLog } = await import('../../core/log.ts');
   const { ApiClient } = await import('../api-client.ts');
   const { freePort } = await import('../demo/free-port.ts');
-  // The lines of the demo are what people came for: the log keeps to what goes wrong.
-  const log = createLog({ level: io.env['TOUCHLINE_LOG'] ? config.logLevel : 'warn' });
+  const log = createLog({ level: config.logLevel });
   const settings: Config = {
     ...config,
-    logLevel: io.env['TOUCHLINE_LOG'] ? config.logLevel : 'warn',
     httpPort: await freePort(config.httpHost, config.httpPort),
     rtmpPort: await freePort(config.rtmpHost, config.rtmpPort),
   };

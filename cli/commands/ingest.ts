@@ -38,9 +38,9 @@ export function register(program: Command, io: CliIo): void {
     .option('--realtime', 'at its own pace instead of as fast as this machine can')
     .option('--json', 'print { channel, run, segments, moments, clips, notes }')
     .action(async (file: string, options: Options) => {
-      const { readConfig } = await import('../config.ts');
+      const { keptQuiet, readConfig } = await import('../config.ts');
       const { findServer } = await import('../connect.ts');
-      const config = readConfig(io.env, io.cwd);
+      const config = keptQuiet(readConfig(io.env, io.cwd));
       const path = resolve(io.cwd, file);
       const running = await findServer(config);
       if (running) {
@@ -52,7 +52,7 @@ export function register(program: Command, io: CliIo): void {
       }
       const { createLog } = await import('../../core/log.ts');
       const { runHouse } = await import('../wire.ts');
-      const log = createLog({ level: config.logLevel === 'info' ? 'warn' : config.logLevel });
+      const log = createLog({ level: config.logLevel });
       const parts = { isOpen: false, workerCount: Math.max(1, config.workerCount) };
       await runHouse(
         config,

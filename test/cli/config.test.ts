@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { register } from '../../cli/commands/config.ts';
-import { environmentOf, readConfig } from '../../cli/config.ts';
+import { environmentOf, keptQuiet, readConfig } from '../../cli/config.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import { memoryIo } from './memory-io.ts';
 
@@ -85,6 +85,17 @@ describe('readConfig', () => {
       logLevel: 'warn',
       instanceId: config.instanceId,
     });
+  });
+
+  it('keeps a child as quiet as its parent, unless a level was asked for', () => {
+    for (const [given, level] of [
+      [{}, 'warn'],
+      [{ TOUCHLINE_LOG: 'info' }, 'info'],
+      [{ TOUCHLINE_LOG: 'error' }, 'error'],
+    ] as const) {
+      const child = environmentOf(keptQuiet(readConfig(given, cwd)));
+      expect(readConfig(child, '/elsewhere').logLevel).toBe(level);
+    }
   });
 
   it('names a bucket to a child as it was named to us', () => {
