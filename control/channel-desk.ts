@@ -306,7 +306,12 @@ export class ChannelDesk {
     const driver = drivers.get(name);
     if (driver) return driver;
     const names = [...drivers.keys()].join(', ');
-    throw callerError('channel.invalid', `this server has no driver "${name}": it has ${names}`);
+    // Also when no server runs, and a command has opened the desk for itself alone.
+    const remedy =
+      name === 'medialive'
+        ? ': it is there while a server runs that was started with TOUCHLINE_MEDIALIVE_ROLE'
+        : '';
+    throw callerError('channel.invalid', `there is no driver "${name}" here, only ${names}${remedy}`);
   }
 
   async #want(channelId: string, isWanted: boolean): Promise<void> {

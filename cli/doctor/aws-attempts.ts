@@ -157,7 +157,11 @@ export function mediaLiveAttempts(
     ifDenied: 'missing, and needed for srt-listener inputs without a passphrase of yours alone',
   });
   return [
-    medialive('ListChannels, ListInputs, ListInputSecurityGroups', 'all', async () => await api.list()),
+    {
+      action: 'medialive:ListChannels, ListInputs, ListInputSecurityGroups',
+      resource: '*',
+      run: async () => await api.list(),
+    },
     { action: 'servicequotas:ListServiceQuotas', resource: '*', run: async () => await api.quotas() },
     onNobody('ListAlerts', async () => await api.inputLostSinceMs(nobody, 1)),
     medialive('CreateInput', 'input', async () => {

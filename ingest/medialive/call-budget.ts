@@ -62,7 +62,9 @@ export function asMediaLiveError(thrown: unknown, what: string): TouchlineError 
   const problems = (thrown as SdkError).ValidationErrors?.map(
     ({ ElementPath, ErrorMessage }) => `${ElementPath} ${ErrorMessage}`,
   );
-  const said = [message || name, ...(problems ?? [])].join('; ').slice(0, 500);
+  // Behind the first line stands advice to who debugs the SDK.
+  const [firstLine = ''] = message.split('\n');
+  const said = [firstLine || name, ...(problems ?? [])].join('; ').slice(0, 500);
   const fields = (code: string, retryable: boolean, remedy: string): TouchlineError =>
     new TouchlineError({
       code: `medialive.${code}`,

@@ -13,7 +13,8 @@ const cidr = z
   .regex(/^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/, 'must be a range of IPv4 addresses such as 203.0.113.7/32')
   .refine(isCidr, 'must be a range of IPv4 addresses such as 203.0.113.7/32');
 /** MediaLive takes up to ten rules in a group. Open to everybody is never the default: somebody has to say it. */
-const cidrs = z.array(cidr).min(1, 'must name at least one range that may push').max(10);
+const noCidrs = 'must name at least one range that may push (--allow 203.0.113.7/32)';
+const cidrs = z.array(cidr, noCidrs).min(1, noCidrs).max(10);
 const isStandard = z.boolean().default(false);
 const secretArn = z
   .string()
@@ -32,7 +33,9 @@ const url = (protocols: readonly string[]) =>
       },
       `must be an address that begins with ${protocols.join('// or ')}// and holds no password`,
     );
-const sources = (protocols: readonly string[]) => z.array(url(protocols)).min(1).max(2);
+const noSources = 'must name one address, or two for two pipelines';
+const sources = (protocols: readonly string[]) =>
+  z.array(url(protocols), `${noSources} (--url)`).min(1).max(2);
 
 export const inputWish = z.discriminatedUnion('type', [
   /** H.264 with AAC; no encryption and no key but the name of the stream, so the range of addresses is the lock. */
@@ -55,6 +58,7 @@ export const inputWish = z.discriminatedUnion('type', [
           host: z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, 'must be a host name or an IPv4 address'),
           port: z.int().min(1).max(65_535),
         }),
+        `${noSources} (--caller HOST:PORT)`,
       )
       .min(1)
       .max(2),
@@ -66,7 +70,10 @@ export const inputWish = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('mediaconnect'),
     flowArns: z
-      .array(z.string().regex(/^arn:aws[a-z-]*:mediaconnect:\S+:flow:\S+$/, 'must be the ARN of a flow'))
+      .array(
+        z.string().regex(/^arn:aws[a-z-]*:mediaconnect:\S+:flow:\S+$/, 'must be the ARN of a flow'),
+        `${noSources} (--flow ARN)`,
+      )
       .min(1)
       .max(2),
   }),

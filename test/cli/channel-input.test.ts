@@ -27,6 +27,10 @@ describe('the input of a channel on the command line', () => {
   });
 
   it.each([
+    [{ input: 'rtmp-push' }, /input\.cidrs must name at least one range .*--allow/],
+    [{ input: 'url-pull' }, /input\.urls must name one address.*--url/],
+    [{ input: 'srt-caller' }, /input\.callers must name one address.*--caller/],
+    [{ input: 'mediaconnect' }, /input\.flowArns must name one address.*--flow/],
     [{ input: 'srt-caller', caller: ['a.example.org'] }, /input\.callers\.0/],
     [{ input: 'rtmp-push', allow: ['203.0.113.7/32'], url: ['https://example.org'] }, /urls/],
     [{ allow: ['203.0.113.7/32'] }, /input\.type/],

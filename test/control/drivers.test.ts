@@ -110,7 +110,11 @@ describe('channels of another driver', () => {
   });
 
   it.each([
-    [{ driver: 'other' }, /no driver "other": it has local, slow/],
+    [{ driver: 'other' }, /no driver "other" here, only local, slow$/],
+    [
+      { driver: 'medialive' },
+      /only local, slow: it is there while a server runs .* TOUCHLINE_MEDIALIVE_ROLE$/,
+    ],
     [{ driver: 'slow' }, /input\.type/],
     [{ input: { type: 'push' } }, /driver local takes no input/],
   ])('are refused as %j', async (wish, message) => {

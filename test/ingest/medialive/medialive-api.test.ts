@@ -7,6 +7,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { systemRandom } from '../../../core/random.ts';
 import { channelRequest, groupRequest, inputRequest } from '../../../ingest/medialive/channel-settings.ts';
 import type { InputWish } from '../../../ingest/medialive/input-wish.ts';
+import { asMediaLiveError } from '../../../ingest/medialive/call-budget.ts';
 import { createMediaLiveApi } from '../../../ingest/medialive/medialive-api.ts';
 import { createPassphraseVault } from '../../../ingest/medialive/passphrase-vault.ts';
 import { readMediaLiveQuotas } from '../../../ingest/medialive/service-quotas.ts';
@@ -135,6 +136,14 @@ describe('the SDK of MediaLive', () => {
       message: expect.stringContaining('/encoderSettings/audioDescriptions is empty'),
     });
     expect(fake.calls.filter((call) => call.startsWith('POST /prod/channels'))).toHaveLength(1);
+  });
+
+  it('tells what was said in one line, without the advice for who debugs the SDK', () => {
+    const thrown = new SyntaxError('Unexpected token\n  Deserialization error: inspect the hidden field');
+    const error = asMediaLiveError(thrown, 'medialive:ListChannels');
+    expect(error.message).toBe(
+      'medialive:ListChannels failed (SyntaxError: Unexpected token): it is tried again',
+    );
   });
 
   it('calls again after a 429, a 502 and a connection that broke, and makes one channel', async () => {
