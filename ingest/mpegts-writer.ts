@@ -24,67 +24,84 @@ export interface SoundFrame {
  */
 export const filePtsOffset90k = 900_000;
 
+/** What runs on from segment to segment of one stream. */
+export class TransportStreamState {
+  /** Continuity counter of the next packet (§2.4.3.3), by PID. */
+  readonly counters = new Map<number, number>();
+  /** Of the next segment. 512 KiB are the first second at 4 Mb/s; later it is known better. */
+  expectedBytes = 512 * 1024;
+}
+
 /**
- * Writes segments as MPEG transport streams (ISO/IEC 13818-1): tables first, parameter sets before every IDR picture, an
- * access unit delimiter before every picture, a clock reference with every picture. Counters run on from segment to
- * segment, so that segments of one epoch joined end to end are one faultless stream, and each is decodable alone.
+ * Writes one segment as an MPEG transport stream (ISO/IEC 13818-1), piece by piece as its media comes, so that there is
+ * one copy of it: tables first, parameter sets before every IDR picture, an access unit delimiter before every picture, a
+ * clock reference with every picture. Counters run on from segment to segment, so that segments of one epoch joined end
+ * to end are one faultless stream, and each is decodable alone. Nothing that is handed in is kept.
  * Why not a library: docs/decisions/0001-transport-stream-writer.md.
  */
-export class TransportStreamWriter {
-  readonly #counters = new Map<number, number>();
-  #out: Uint8Array = new Uint8Array(0);
-  #at = 0;
+export class SegmentWriter {
+  readonly #state: TransportStreamState;
+  #out: Uint8Array<ArrayBuffer>;
+  /** The tables say which tracks there are: they are written at the end, into the room that is left for them here. */
+  #at = tableCount * packetBytes;
+  #hasPicture = false;
+  #hasSound = false;
+  #pictureIsDiscontinuity: boolean;
+  #soundIsDiscontinuity: boolean;
 
-  /** @param pictures in decode order; @param sound ascending. Times are run times. */
-  write(segment: {
-    videoConfig: VideoConfig;
-    pictures: readonly Picture[];
-    audioConfig: AudioConfig | undefined;
-    sound: readonly SoundFrame[];
-    /** Tells a demuxer that the counters and the clock start afresh here. */
-    isDiscontinuity: boolean;
-  }): Uint8Array {
-    const { videoConfig, pictures, sound } = segment;
-    const audioConfig = sound.length > 0 ? segment.audioConfig : undefined;
-    const plans = pictures.map((picture, index) => planPicture(picture, videoConfig, index === 0));
-    const clockPid = pictures.length > 0 ? videoPid : audioPid;
-    let packetCount = 2;
-    for (const plan of plans) packetCount += packetsFor(plan.bytes + videoPesHeaderBytes, clockFieldBytes);
-    for (const frame of sound) {
-      packetCount += packetsFor(
-        frame.data.length + adtsHeaderBytes + audioPesHeaderBytes,
-        clockPid === audioPid ? clockFieldBytes : flagsFieldBytes,
-      );
-    }
-    this.#out = new Uint8Array(packetCount * packetBytes);
+  /** @param isDiscontinuity tells a demuxer that the counters and the clock start afresh here */
+  constructor(state: TransportStreamState, isDiscontinuity: boolean) {
+    this.#state = state;
+    this.#out = unfilled(state.expectedBytes);
+    this.#pictureIsDiscontinuity = isDiscontinuity;
+    this.#soundIsDiscontinuity = isDiscontinuity;
+  }
+
+  /** Written so far. */
+  get bytes(): number {
+    return this.#at;
+  }
+
+  /** In decode order. Times are run times. */
+  addPicture(picture: Picture, config: VideoConfig): void {
+    this.#writePicture(
+      picture,
+      planPicture(picture, config, !this.#hasPicture),
+      this.#pictureIsDiscontinuity,
+    );
+    this.#hasPicture = true;
+    this.#pictureIsDiscontinuity = false;
+  }
+
+  /**
+   * Ascending, and best before the pictures that are decoded after it: a demuxer with a small buffer expects it so.
+   *
+   * @param carriesClock there are no pictures that would
+   */
+  addSound(frame: SoundFrame, config: AudioConfig, carriesClock: boolean): void {
+    this.#writeFrame(frame, config, carriesClock, this.#soundIsDiscontinuity);
+    this.#hasSound = true;
+    this.#soundIsDiscontinuity = false;
+  }
+
+  /** @returns the segment; nothing can be added to it any more */
+  finish(): Uint8Array {
+    const bytes = this.#at;
     this.#at = 0;
     this.#writeTable(0, programAssociation);
-    this.#writeTable(pmtPid, programMap(pictures.length > 0, audioConfig !== undefined, clockPid));
+    this.#writeTable(pmtPid, programMap(this.#hasPicture, this.#hasSound));
+    // An eighth on top, so that a next one that is a little longer need not be moved.
+    this.#state.expectedBytes = bytes + (bytes >> 3);
+    const isMuchLarger = this.#out.length - bytes > bytes >> 2;
+    return isMuchLarger ? this.#out.slice(0, bytes) : this.#out.subarray(0, bytes);
+  }
 
-    // Interleaved by decode time, as a demuxer with a small buffer expects it.
-    let nextFrame = 0;
-    let isFirstVideo = segment.isDiscontinuity;
-    let isFirstAudio = segment.isDiscontinuity;
-    const writeSoundUntil = (dts90k: number): void => {
-      if (!audioConfig) return;
-      for (; nextFrame < sound.length; nextFrame += 1) {
-        const frame = sound[nextFrame];
-        if (!frame || frame.pts90k >= dts90k) return;
-        this.#writeFrame(frame, audioConfig, clockPid === audioPid, isFirstAudio);
-        isFirstAudio = false;
-      }
-    };
-    for (const [index, picture] of pictures.entries()) {
-      const plan = plans[index];
-      if (!plan) continue;
-      writeSoundUntil(picture.dts90k);
-      this.#writePicture(picture, plan, isFirstVideo);
-      isFirstVideo = false;
-    }
-    writeSoundUntil(Infinity);
-    const out = this.#out.subarray(0, this.#at);
-    this.#out = new Uint8Array(0);
-    return out;
+  #makeRoom(bytes: number): void {
+    const wanted = this.#at + bytes;
+    if (wanted <= this.#out.length) return;
+    const larger = unfilled(Math.max(wanted, this.#out.length + (this.#out.length >> 1)));
+    larger.set(this.#out.subarray(0, this.#at));
+    this.#out = larger;
   }
 
   #writePicture(picture: Picture, plan: PicturePlan, isDiscontinuity: boolean): void {
@@ -106,9 +123,9 @@ export class TransportStreamWriter {
     out.set(delimiter, at);
     at += delimiter.length;
     for (const nal of plan.nals) {
-      out[at + 3] = 1;
-      out.set(nal, at + 4);
-      at += 4 + nal.length;
+      out.set(startCode, at);
+      out.set(nal, at + startCode.length);
+      at += startCode.length + nal.length;
     }
     this.#packetise(pes);
   }
@@ -138,6 +155,7 @@ export class TransportStreamWriter {
   #startPes(wanted: Omit<OpenPes, 'dataAt' | 'packetCount'>): OpenPes {
     const fieldBytes = wanted.clock90k === undefined ? flagsFieldBytes : clockFieldBytes;
     const packetCount = packetsFor(wanted.bytes, fieldBytes);
+    this.#makeRoom(packetCount * packetBytes);
     return { ...wanted, packetCount, dataAt: this.#at + packetCount * packetBytes - wanted.bytes };
   }
 
@@ -174,13 +192,14 @@ export class TransportStreamWriter {
   }
 
   #nextCounter(pid: number): number {
-    const counter = this.#counters.get(pid) ?? 0;
-    this.#counters.set(pid, (counter + 1) & 15);
+    const counter = this.#state.counters.get(pid) ?? 0;
+    this.#state.counters.set(pid, (counter + 1) & 15);
     return counter;
   }
 }
 
 const packetBytes = 188;
+const tableCount = 2;
 const pmtPid = 0x1000;
 const videoPid = 0x100;
 const audioPid = 0x101;
@@ -192,7 +211,8 @@ const clockFieldBytes = 8;
 /** The clock reference runs ahead of decoding by what a decoder may have to buffer: 0.7 s, as ffmpeg's muxer has it. */
 const clockLead90k = 63_000;
 /** primary_pic_type 7: any slice (§7.3.2.4). */
-const delimiter = Uint8Array.of(0, 0, 0, 1, nalType.aud, 0xf0);
+const startCode = Uint8Array.of(0, 0, 0, 1);
+const delimiter = Uint8Array.of(...startCode, nalType.aud, 0xf0);
 
 interface OpenPes {
   pid: number;
@@ -221,8 +241,13 @@ function planPicture(picture: Picture, config: VideoConfig, isFirst: boolean): P
   });
   if ((picture.isIdr || isFirst) && !hasSps) nals.unshift(...config.sps, ...config.pps);
   let bytes = delimiter.length;
-  for (const nal of nals) bytes += 4 + nal.length;
+  for (const nal of nals) bytes += startCode.length + nal.length;
   return { nals, bytes };
+}
+
+/** Memory that is written before it is read: without being cleared first, what is not needed of it is never touched. */
+function unfilled(bytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }
 
 function packetsFor(bytes: number, firstFieldBytes: number): number {
@@ -282,7 +307,8 @@ const programAssociation = withCrc([
   pmtPid & 255,
 ]);
 
-function programMap(hasVideo: boolean, hasAudio: boolean, clockPid: number): Uint8Array {
+function programMap(hasVideo: boolean, hasAudio: boolean): Uint8Array {
+  const clockPid = hasVideo ? videoPid : audioPid;
   const tracks = [
     ...(hasVideo ? [0x1b, 0xe0 | (videoPid >> 8), videoPid & 255, 0xf0, 0] : []),
     ...(hasAudio ? [0x0f, 0xe0 | (audioPid >> 8), audioPid & 255, 0xf0, 0] : []),

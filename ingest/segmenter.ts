@@ -3,8 +3,7 @@ import type { SegmentRecord } from '../core/segment.ts';
 
 import { parseAudioSpecificConfig, samplesPerFrame, type AudioConfig } from './aac.ts';
 import { forEachPrefixedNal, nalType, parseAvcc, videoConfig, type VideoConfig } from './h264.ts';
-import { MediaHold, SlabPool } from './media-slabs.ts';
-import { TransportStreamWriter, type Picture, type SoundFrame } from './mpegts-writer.ts';
+import { SegmentWriter, TransportStreamState, type Picture, type SoundFrame } from './mpegts-writer.ts';
 import type { TimedPacket } from './timeline.ts';
 
 /** A finished segment that has no number yet: `SegmentNumbering` gives it one when there is room to keep it. */
@@ -39,17 +38,16 @@ export const defaultLimits: SegmentLimits = {
  */
 export class Segmenter {
   readonly #limits: SegmentLimits;
-  readonly #writer = new TransportStreamWriter();
-  readonly #slabs = new SlabPool();
+  readonly #stream = new TransportStreamState();
   #video: VideoConfig | undefined;
   #audio: AudioConfig | undefined;
   #anchor = { run90k: 0, wallMs: 0 };
   #open: OpenSegment | undefined;
-  /** Cut, and waiting for the rest of its sound, which comes later than the pictures beside it. */
-  #closing: (OpenSegment & { end90k: number }) | undefined;
-  /** Sound that is not yet in a segment, ascending. */
-  #sound: SoundFrame[] = [];
-  #soundBytes = 0;
+  /** Pictures that wait for the sound beside them, which may come a little later; in decode order. */
+  readonly #pictures: WaitingPicture[] = [];
+  /** Sound that waits for the pictures beside it, ascending. */
+  readonly #sound: SoundFrame[] = [];
+  #waitingBytes = 0;
   #lastSound90k = -Infinity;
   /** Set by whatever breaks the line; the next segment to open takes it along. */
   #startsAfresh = true;
@@ -62,7 +60,7 @@ export class Segmenter {
 
   /** Bytes of media that are held and in no finished segment. */
   get heldBytes(): number {
-    return (this.#open?.bytes ?? 0) + (this.#closing?.bytes ?? 0) + this.#soundBytes;
+    return (this.#open?.writer.bytes ?? 0) + this.#waitingBytes;
   }
 
   get unreadablePictureCount(): number {
@@ -90,25 +88,25 @@ export class Segmenter {
 
   /** Closes what is open: the last piece of a session, however short. */
   end(): CutSegment[] {
-    const cut = [...this.#finishClosing()];
-    const open = this.#open;
-    if (open) cut.push(...this.#finish(open, undefined));
+    const cut = this.#writePictures(() => true);
+    if (this.#open) cut.push(...this.#finish(this.#open, undefined));
+    this.#startAfresh();
+    return cut;
+  }
+
+  /** Forgets what is open. What is complete and waits for its sound is handed out. */
+  discard(): { cut: CutSegment[]; pictureCount: number } {
+    const cut = this.#writePictures(() => true);
+    const pictureCount = this.#open?.pts90k.length ?? 0;
+    this.#startAfresh();
+    return { cut, pictureCount };
+  }
+
+  #startAfresh(): void {
     this.#open = undefined;
     this.#dropSound(this.#sound.length);
     this.#lastSound90k = -Infinity;
     this.#startsAfresh = true;
-    return cut;
-  }
-
-  /** Forgets what is open. What was cut and waits for its sound is finished and handed out. */
-  discard(): { cut: CutSegment[]; pictureCount: number } {
-    const cut = this.#finishClosing();
-    const pictureCount = this.#open?.pictures.length ?? 0;
-    this.#open?.hold.release();
-    this.#open = undefined;
-    this.#dropSound(this.#sound.length);
-    this.#startsAfresh = true;
-    return { cut, pictureCount };
   }
 
   #configureVideo(config: VideoConfig): CutSegment[] {
@@ -141,73 +139,110 @@ export class Segmenter {
         ? videoConfig({ lengthBytes: this.#video.lengthBytes, sps: content.sps, pps: content.pps })
         : this.#video;
     const cut = this.#configureVideo(inBand);
-    const picture: Picture = {
-      dts90k: packet.dts90k,
-      pts90k: packet.pts90k,
-      isIdr: content.isIdr,
-      data: packet.data,
-    };
-    const open = this.#open;
-    if (open && this.#cutsBefore(open, picture, packet.isKeyframe))
-      cut.push(...this.#cut(this.#endBefore(open, picture)));
-    this.#open ??= this.#newSegment(picture.pts90k, picture.isIdr);
-    this.#open.pictures.push({ ...picture, data: this.#open.hold.keep(picture.data) });
-    this.#open.bytes += picture.data.length;
-    this.#open.start90k = Math.min(this.#open.start90k, picture.pts90k);
-    this.#open.newest90k = Math.max(this.#open.newest90k, picture.pts90k);
-    if (this.#closing && picture.dts90k >= this.#closing.end90k + soundWait90k)
-      cut.push(...this.#finishClosing());
+    const { dts90k, pts90k, data, isKeyframe } = packet;
+    this.#pictures.push({ dts90k, pts90k, data, isKeyframe, isIdr: content.isIdr, config: inBand });
+    this.#waitingBytes += data.length;
+    cut.push(...this.#writePictures((waiting) => !this.#waitsForSound(waiting, dts90k)));
     return cut;
   }
 
   #addSound(packet: Extract<TimedPacket, { kind: 'audio' }>): CutSegment[] {
     if (!this.#audio) return [];
-    const cut: CutSegment[] = [];
+    const { pts90k, data } = packet;
+    this.#sound.push({ pts90k, data });
+    this.#waitingBytes += data.length;
+    this.#lastSound90k = pts90k;
+    const cut = this.#writePictures((waiting) => waiting.pts90k <= pts90k);
+    const open = this.#open;
     const limit90k = ticksFromMs(this.#limits.segmentMsMax);
-    const start90k = this.#open?.start90k ?? this.#sound[0]?.pts90k ?? packet.pts90k;
     // The pictures have stopped and the sound goes on.
-    if (
-      packet.pts90k - start90k >= limit90k &&
-      this.#open &&
-      packet.pts90k - this.#open.newest90k > jumpless90k
-    ) {
-      cut.push(...this.#cut(packet.pts90k));
-      this.#open = this.#newSegment(packet.pts90k, false);
+    if (open && pts90k - open.start90k >= limit90k && pts90k - open.newest90k > jumpless90k) {
+      cut.push(...this.#finish(open, pts90k));
+      this.#open = this.#newSegment(pts90k, false);
     }
-    this.#sound.push({ pts90k: packet.pts90k, data: packet.data });
-    this.#soundBytes += packet.data.length;
-    this.#lastSound90k = packet.pts90k;
-    if (this.#closing && packet.pts90k >= this.#closing.end90k) cut.push(...this.#finishClosing());
     return cut;
   }
 
+  /** Not for sound that has stopped, or is so late that it is no longer beside its pictures. */
+  #waitsForSound(picture: Picture, newestDts90k: number): boolean {
+    const isComing =
+      this.#lastSound90k < picture.pts90k && this.#lastSound90k > picture.pts90k - ticksPerSecond;
+    return isComing && newestDts90k < picture.pts90k + soundWait90k;
+  }
+
+  /** In decode order, as far as `isReady` holds. */
+  #writePictures(isReady: (picture: WaitingPicture) => boolean): CutSegment[] {
+    const cut: CutSegment[] = [];
+    let count = 0;
+    for (const waiting of this.#pictures) {
+      if (!isReady(waiting)) break;
+      cut.push(...this.#writePicture(waiting));
+      count += 1;
+    }
+    for (const { data } of this.#pictures.splice(0, count)) this.#waitingBytes -= data.length;
+    return cut;
+  }
+
+  #writePicture(picture: WaitingPicture): CutSegment[] {
+    const cut: CutSegment[] = [];
+    if (this.#open && this.#cutsBefore(this.#open, picture)) {
+      cut.push(...this.#finish(this.#open, this.#endBefore(this.#open, picture)));
+      this.#open = undefined;
+    }
+    this.#open ??= this.#newSegment(picture.pts90k, picture.isIdr);
+    const open = this.#open;
+    this.#writeSound(open, { before90k: picture.dts90k, carriesClock: false });
+    open.writer.addPicture(picture, picture.config);
+    open.pts90k.push(picture.pts90k);
+    if (picture.isIdr) open.keyframes90k.push(picture.pts90k);
+    open.pictureBytes += picture.data.length;
+    open.start90k = Math.min(open.start90k, picture.pts90k);
+    open.newest90k = Math.max(open.newest90k, picture.pts90k);
+    return cut;
+  }
+
+  /** What has come of it. Sound that is later still goes where the pictures are by then. */
+  #writeSound(segment: OpenSegment, how: { before90k: number; carriesClock: boolean }): void {
+    const config = this.#audio;
+    if (!config) return;
+    let count = 0;
+    for (const frame of this.#sound) {
+      if (frame.pts90k >= how.before90k) break;
+      segment.writer.addSound(frame, config, how.carriesClock);
+      segment.sound90k = { first: segment.sound90k?.first ?? frame.pts90k, last: frame.pts90k };
+      count += 1;
+    }
+    this.#dropSound(count);
+  }
+
   /** The one place that decides where a segment ends. */
-  #cutsBefore(open: OpenSegment, picture: Picture, isKeyframe: boolean): boolean {
-    if (open.pictures.length === 0) return picture.isIdr;
+  #cutsBefore(open: OpenSegment, picture: WaitingPicture): boolean {
+    if (open.pts90k.length === 0) return picture.isIdr;
     const length90k = picture.pts90k - open.start90k;
     const { segmentMs, segmentMsMax, segmentBytesTarget } = this.#limits;
-    if (picture.isIdr) return length90k >= ticksFromMs(segmentMs) || open.bytes >= segmentBytesTarget;
+    if (picture.isIdr) return length90k >= ticksFromMs(segmentMs) || open.pictureBytes >= segmentBytesTarget;
     // Only a picture that is shown after all before it splits the pictures cleanly in two.
     if (picture.pts90k <= open.newest90k) return false;
     // An open GOP has no IDR, but decoding can begin near its keyframes: better there than anywhere.
-    if (isKeyframe && length90k >= ticksFromMs((segmentMs + segmentMsMax) / 2)) return true;
-    return length90k >= ticksFromMs(segmentMsMax) || open.bytes >= 2 * segmentBytesTarget;
+    if (picture.isKeyframe && length90k >= ticksFromMs((segmentMs + segmentMsMax) / 2)) return true;
+    return length90k >= ticksFromMs(segmentMsMax) || open.pictureBytes >= 2 * segmentBytesTarget;
   }
 
   /** Behind a picture that is no IDR may come some that are shown before it: what is cut off ends where its own pictures end. */
   #endBefore(open: OpenSegment, picture: Picture): number {
-    if (picture.isIdr || open.pictures.length === 0) return picture.pts90k;
-    const pts90k = open.pictures.map((earlier) => earlier.pts90k).toSorted((one, other) => one - other);
-    return Math.min(picture.pts90k, this.#endOf(pts90k, []));
+    if (picture.isIdr || open.pts90k.length === 0) return picture.pts90k;
+    return Math.min(picture.pts90k, this.#endOf(inOrder(open.pts90k), undefined));
   }
 
   #newSegment(start90k: number, startsWithKeyframe: boolean): OpenSegment {
     const segment: OpenSegment = {
       start90k,
       newest90k: start90k,
-      pictures: [],
-      hold: new MediaHold(this.#slabs),
-      bytes: 0,
+      writer: new SegmentWriter(this.#stream, this.#startsAfresh),
+      pts90k: [],
+      keyframes90k: [],
+      pictureBytes: 0,
+      sound90k: undefined,
       startsWithKeyframe,
       startsAfresh: this.#startsAfresh,
       anchor: this.#anchor,
@@ -216,43 +251,20 @@ export class Segmenter {
     return segment;
   }
 
-  #cut(end90k: number): CutSegment[] {
-    const cut = this.#finishClosing();
-    if (this.#open) this.#closing = { ...this.#open, end90k };
-    this.#open = undefined;
-    const waitsForSound = this.#lastSound90k < end90k && this.#lastSound90k > end90k - ticksPerSecond;
-    if (!waitsForSound) cut.push(...this.#finishClosing());
-    return cut;
-  }
-
-  #finishClosing(): CutSegment[] {
-    const closing = this.#closing;
-    this.#closing = undefined;
-    return closing ? this.#finish(closing, closing.end90k) : [];
-  }
-
   /** @param end90k where the next segment starts, when it joins this one */
   #finish(segment: OpenSegment, end90k: number | undefined): CutSegment[] {
-    const { pictures } = segment;
-    const sound = this.#takeSound(end90k ?? Infinity);
+    const carriesClock = segment.pts90k.length === 0;
+    this.#writeSound(segment, { before90k: end90k ?? Infinity, carriesClock });
+    const { sound90k, writer } = segment;
     const audioConfig = this.#audio;
     const config = this.#video;
-    if (!config || (pictures.length === 0 && sound.length === 0)) return [];
-    const pts90k = pictures.map((picture) => picture.pts90k).toSorted((one, other) => one - other);
-    const start90k = pts90k[0] ?? sound[0]?.pts90k ?? segment.start90k;
-    const lastEnd90k = this.#endOf(pts90k, sound);
-    const duration90k = Math.max(0, (end90k ?? lastEnd90k) - start90k);
-    const bytes = this.#writer.write({
-      videoConfig: config,
-      pictures,
-      audioConfig,
-      sound,
-      isDiscontinuity: segment.startsAfresh,
-    });
-    segment.hold.release();
+    const pts90k = inOrder(segment.pts90k);
+    const start90k = pts90k[0] ?? sound90k?.first;
+    if (!config || start90k === undefined) return [];
+    const duration90k = Math.max(0, (end90k ?? this.#endOf(pts90k, sound90k?.last)) - start90k);
     return [
       {
-        bytes,
+        bytes: writer.finish(),
         start90k,
         duration90k,
         startWallMs: Math.round(
@@ -262,64 +274,63 @@ export class Segmenter {
         isPartial: end90k === undefined && duration90k < ticksFromMs(this.#limits.segmentMs),
         startsAfresh: segment.startsAfresh,
         video:
-          pictures.length === 0
+          pts90k.length === 0
             ? null
             : {
                 codec: 'h264',
                 width: config.width,
                 height: config.height,
-                frameCount: pictures.length,
+                frameCount: pts90k.length,
                 frameRate: frameRateOf(pts90k) ?? null,
-                keyframes90k: pictures.filter((picture) => picture.isIdr).map((picture) => picture.pts90k),
+                keyframes90k: segment.keyframes90k,
                 configHash: config.configHash,
               },
         audio:
-          audioConfig === undefined || sound[0] === undefined
+          audioConfig === undefined || sound90k === undefined
             ? null
             : {
                 codec: 'aac',
                 sampleRateHz: audioConfig.sampleRateHz,
                 channelCount: audioConfig.channelCount,
-                start90k: sound[0].pts90k,
+                start90k: sound90k.first,
               },
       },
     ];
   }
 
-  #endOf(pts90k: readonly number[], sound: readonly SoundFrame[]): number {
+  /** @param sound90k of its last frame: where there are no pictures, it is what ends */
+  #endOf(pts90k: readonly number[], sound90k: number | undefined): number {
     const first = pts90k[0];
     const last = pts90k.at(-1);
     if (first === undefined || last === undefined) {
       const frame90k = (samplesPerFrame * ticksPerSecond) / (this.#audio?.sampleRateHz ?? 48_000);
-      return (sound.at(-1)?.pts90k ?? 0) + Math.round(frame90k);
+      return (sound90k ?? 0) + Math.round(frame90k);
     }
     return last + (pts90k.length > 1 ? Math.round((last - first) / (pts90k.length - 1)) : singlePicture90k);
   }
 
-  #takeSound(end90k: number): SoundFrame[] {
-    let count = 0;
-    for (const frame of this.#sound) {
-      if (frame.pts90k >= end90k) break;
-      count += 1;
-    }
-    return this.#dropSound(count);
+  #dropSound(count: number): void {
+    for (const { data } of this.#sound.splice(0, count)) this.#waitingBytes -= data.length;
   }
+}
 
-  #dropSound(count: number): SoundFrame[] {
-    const taken = this.#sound.splice(0, count);
-    for (const frame of taken) this.#soundBytes -= frame.data.length;
-    return taken;
-  }
+interface WaitingPicture extends Picture {
+  /** By the word of its source; not every one is an IDR picture. */
+  isKeyframe: boolean;
+  config: VideoConfig;
 }
 
 interface OpenSegment {
   /** PTS of its earliest picture. */
   start90k: number;
   newest90k: number;
-  pictures: Picture[];
-  /** Where their bytes lie. */
-  hold: MediaHold;
-  bytes: number;
+  writer: SegmentWriter;
+  /** Of its pictures, in decode order. */
+  pts90k: number[];
+  keyframes90k: number[];
+  pictureBytes: number;
+  /** PTS of its sound as far as it is written. */
+  sound90k: { first: number; last: number } | undefined;
   startsWithKeyframe: boolean;
   startsAfresh: boolean;
   anchor: { run90k: number; wallMs: number };
@@ -330,6 +341,10 @@ const soundWait90k = ticksPerSecond / 2;
 /** Pictures that have not come for so long have stopped. */
 const jumpless90k = ticksPerSecond;
 const singlePicture90k = ticksPerSecond / 25;
+
+function inOrder(pts90k: readonly number[]): number[] {
+  return pts90k.toSorted((one, other) => one - other);
+}
 
 function readPicture(
   data: Uint8Array,

@@ -5,7 +5,7 @@ import { forEachNal, readTransportStream } from '../../core/mpegts.ts';
 import { parseAudioSpecificConfig } from '../../ingest/aac.ts';
 import { parseAvcc, type VideoConfig } from '../../ingest/h264.ts';
 import type { MediaPacket } from '../../ingest/media-packet.ts';
-import { filePtsOffset90k, TransportStreamWriter } from '../../ingest/mpegts-writer.ts';
+import { filePtsOffset90k, SegmentWriter, TransportStreamState } from '../../ingest/mpegts-writer.ts';
 import { asc48k, avcc640, decode, encoded, feed } from './made-media.ts';
 
 function split(packets: readonly MediaPacket[], from90k = -Infinity, to90k = Infinity) {
@@ -29,13 +29,31 @@ function split(packets: readonly MediaPacket[], from90k = -Infinity, to90k = Inf
   };
 }
 
+/** Sound before the pictures that are decoded after it. */
+function write(wanted: ReturnType<typeof split>, state = new TransportStreamState()): Uint8Array {
+  const writer = new SegmentWriter(state, wanted.isDiscontinuity);
+  const sound = [...wanted.sound];
+  const addSound = (before90k: number): void => {
+    while (sound[0] && sound[0].pts90k < before90k) {
+      writer.addSound(sound[0], wanted.audioConfig, wanted.pictures.length === 0);
+      sound.shift();
+    }
+  };
+  for (const one of wanted.pictures) {
+    addSound(one.dts90k);
+    writer.addPicture(one, wanted.videoConfig);
+  }
+  addSound(Infinity);
+  return writer.finish();
+}
+
 describe('a written segment', () => {
   it('gives back every time and every byte, in whole ticks', () => {
     for (const hasBFrames of [false, true]) {
       for (const pictureBytes of [1, 100, 150, 151, 152, 157, 158, 159, 176, 184, 185, 3000]) {
         const packets = feed({ seconds: 1, hasBFrames, pictureBytes });
         const wanted = split(packets);
-        const read = readTransportStream(new TransportStreamWriter().write(wanted));
+        const read = readTransportStream(write(wanted));
         expect(read.problems).toEqual([]);
         expect(read.video.map(({ pts90k, dts90k }) => [pts90k, dts90k])).toEqual(
           wanted.pictures.map(({ pts90k, dts90k }) => [pts90k + filePtsOffset90k, dts90k + filePtsOffset90k]),
@@ -57,7 +75,7 @@ describe('a written segment', () => {
   });
 
   it('begins with its tables and has the parameter sets before every IDR picture', () => {
-    const bytes = new TransportStreamWriter().write(split(feed({ seconds: 3, keyframeEveryS: 1 })));
+    const bytes = write(split(feed({ seconds: 3, keyframeEveryS: 1 })));
     expect([bytes[1], bytes[2], bytes[189], bytes[190]]).toEqual([0x40, 0, 0x50, 0]);
     const types = readTransportStream(bytes).video.map((unit) => {
       const found: number[] = [];
@@ -70,7 +88,7 @@ describe('a written segment', () => {
 
   it('comes round after 26.5 hours', () => {
     const from90k = ptsWrap90k - filePtsOffset90k - 45_000;
-    const bytes = new TransportStreamWriter().write(split(feed({ seconds: 1, from90k })));
+    const bytes = write(split(feed({ seconds: 1, from90k })));
     const read = readTransportStream(bytes, ptsWrap90k);
     expect(read.video.map((unit) => unit.pts90k)).toEqual(
       Array.from({ length: 25 }, (_, index) => ptsWrap90k - 45_000 + index * 3600),
@@ -79,30 +97,43 @@ describe('a written segment', () => {
   });
 
   it('follows on without a seam, and says where it does not', () => {
-    const writer = new TransportStreamWriter();
+    const state = new TransportStreamState();
     const packets = feed({ seconds: 4 });
-    const one = writer.write(split(packets, -Infinity, 180_000));
-    writer.write(split(packets, 180_000, 270_000));
-    const three = writer.write(split(packets, 270_000));
-    const afresh = writer.write({ ...split(packets, 270_000), isDiscontinuity: true });
+    const one = write(split(packets, -Infinity, 180_000), state);
+    write(split(packets, 180_000, 270_000), state);
+    const three = write(split(packets, 270_000), state);
+    const afresh = write({ ...split(packets, 270_000), isDiscontinuity: true }, state);
     expect(readTransportStream(Buffer.concat([one, three])).problems).not.toEqual([]);
     expect(readTransportStream(Buffer.concat([one, afresh])).problems).toEqual([]);
-    const again = new TransportStreamWriter();
+    const again = new TransportStreamState();
     const joined = [-90_000, 90_000, 180_000, 270_000].map((from90k) =>
-      again.write(split(packets, from90k, from90k + (from90k < 0 ? 180_000 : 90_000))),
+      write(split(packets, from90k, from90k + (from90k < 0 ? 180_000 : 90_000)), again),
     );
     expect(readTransportStream(Buffer.concat(joined)).problems).toEqual([]);
+  });
+
+  it('is the same, and lies in memory of about its own size, however long it was expected to be', () => {
+    const wanted = split(feed({ seconds: 2, pictureBytes: 20_000 }));
+    const plain = write(wanted);
+    for (const share of [0, 0.5, 1, 1.2, 1.3, 20]) {
+      const state = new TransportStreamState();
+      state.expectedBytes = Math.round(plain.length * share);
+      const bytes = write(wanted, state);
+      expect(Buffer.compare(bytes, plain)).toBe(0);
+      expect(bytes.buffer.byteLength).toBeLessThanOrEqual(bytes.length * 1.25);
+      expect(state.expectedBytes).toBeGreaterThan(bytes.length);
+    }
   });
 
   it.each([0, 2])('decodes alone and joined, every picture, with %d B-frames', (bFrames) => {
     const packets = encoded(
       `-f lavfi -i testsrc2=s=320x180:r=25 -f lavfi -i sine=r=48000 -t 4 -c:v libx264 -preset veryfast -g 50 -bf ${bFrames} -c:a aac`,
     );
-    const writer = new TransportStreamWriter();
+    const state = new TransportStreamState();
     const first = packets.find((packet) => packet.kind === 'video')?.pts90k ?? 0;
     const segments = [
-      writer.write(split(packets, first, first + 180_000)),
-      writer.write(split(packets, first + 180_000)),
+      write(split(packets, first, first + 180_000), state),
+      write(split(packets, first + 180_000), state),
     ];
     for (const segment of segments) expect(decode(segment)).toEqual({ complaints: '', pictureCount: 50 });
     expect(decode(Buffer.concat(segments))).toEqual({ complaints: '', pictureCount: 100 });

@@ -117,6 +117,33 @@ describe('the sound of a segment', () => {
     }
   });
 
+  it('that is more than half a second late holds the pictures up no longer, and is kept', () => {
+    const lateBy90k = 70_000;
+    const packets = feed({ seconds: 9 });
+    const times = (kind: 'video' | 'audio'): MediaPacket[] =>
+      packets.filter((packet) => packet.kind === kind);
+    const key = (packet: MediaPacket): number =>
+      packet.kind === 'video' ? packet.dts90k : packet.kind === 'audio' ? packet.pts90k + lateBy90k : -1;
+    const segmenter = new Segmenter();
+    const timeline = new Timeline();
+    const cutAt: number[] = [];
+    const cut: CutSegment[] = [];
+    for (const packet of packets.toSorted((one, other) => key(one) - key(other))) {
+      for (const placed of timeline.place(packet, { monotonicMs: 0, wallMs: 0 })) {
+        const out = segmenter.push(placed);
+        if (out.length > 0) cutAt.push(key(packet));
+        cut.push(...out);
+      }
+    }
+    cut.push(...segmenter.end());
+    // The first picture that is half a second behind the one that ends the segment.
+    expect(cutAt).toEqual([360_000 + 46_800, 720_000 + 46_800]);
+    const read = cut.map((segment) => readTransportStream(segment.bytes));
+    expect(read.flatMap((one) => one.problems)).toEqual([]);
+    expect(read.flatMap((one) => one.video)).toHaveLength(times('video').length);
+    expect(read.flatMap((one) => one.audio)).toHaveLength(times('audio').length);
+  });
+
   it('that starts late or stops changes the tracks of the record, and that is a new epoch', () => {
     const packets = feed({ seconds: 24 }).filter(
       (packet) => packet.kind !== 'audio' || (packet.pts90k >= 720_000 && packet.pts90k < 1_440_000),
