@@ -29,6 +29,7 @@ import { migrations } from '../store/migrations.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { listenWeb } from '../web/server.ts';
+import { openWorkFolder } from '../worker/work-folder.ts';
 import { runWorker } from '../worker/worker.ts';
 import { touchlineVersion } from './commands/version.ts';
 import { leaveNote, tokenOf } from './connect.ts';
@@ -228,6 +229,12 @@ export async function runWorkerProcess(config: Config, log: Log, signal: AbortSi
   const workerLog = log.child({ part: 'worker', workerId, instanceId: config.instanceId });
   const queue = await openQueue({ setting: config.queue, databaseUrl, clock, random, log: workerLog });
   const analyst = openAnalyst(config, workerLog);
+  const workFolder = await openWorkFolder({
+    parent: join(config.home, 'work'),
+    instanceId: config.instanceId,
+    pid: process.pid,
+    log: workerLog,
+  });
   try {
     await analyst.ready();
     const encoder = await chooseEncoder(config, workerLog);
@@ -241,12 +248,13 @@ export async function runWorkerProcess(config: Config, log: Log, signal: AbortSi
         log: workerLog,
         instanceId: config.instanceId,
         workerId,
-        workFolder: join(config.home, 'work', String(process.pid)),
+        workFolder: workFolder.path,
       },
       signal,
     );
   } finally {
     await analyst.close();
+    await workFolder.close();
     await queue.close();
   }
 }

@@ -113,6 +113,16 @@ function killGroup(leader: number | undefined): boolean {
   }
 }
 
+/** Whether a process of this machine has this number now; another one may have had it before. */
+export function isRunning(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 export interface ModuleChild {
   pid: number;
   send(message: unknown): void;

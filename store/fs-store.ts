@@ -15,6 +15,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 
 import type { TouchlineError } from '../core/errors.ts';
 import { silentLog, type Log } from '../core/log.ts';
+import { isRunning } from '../core/process.ts';
 import type { Random } from '../core/random.ts';
 import { contentTypeOf } from './content-type.ts';
 import { storeFault } from './fs-fault.ts';
@@ -314,13 +315,5 @@ async function sweepDrafts(drafts: string, log: Log): Promise<void> {
     if (pid === process.pid || isRunning(pid)) continue;
     await rm(join(drafts, name), { force: true });
     log.info('unfinished object removed', { draft: `${draftsName}${sep}${name}` });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return Number.isInteger(pid) && pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

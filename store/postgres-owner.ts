@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { isRunning } from '../core/process.ts';
 import type { PostgresPlace } from './postgres-place.ts';
 
 /** What a server writes into its data folder while it runs (PostgreSQL: utils/pidfile.h). */
@@ -107,16 +108,6 @@ async function isPostmaster(pid: number, place: PostgresPlace): Promise<boolean>
     error.code === 'ENOENT' && process.platform === 'linux' ? '' : undefined,
   );
   return folder === undefined || folder === place.dataFolder;
-}
-
-function isRunning(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 async function stopOrphan(pid: number, place: PostgresPlace, clock: Clock): Promise<void> {
