@@ -1,7 +1,7 @@
 import type { FleetAction } from './fleet-provider.ts';
 import { needOf, powerOfFirst, scheduledCount, wholeMachines, type Need } from './need.ts';
 import type { ScalingPolicy } from './policy.ts';
-import type { Machine, PastDecision, Pool, Snapshot } from './snapshot.ts';
+import type { Machine, MachineState, PastDecision, Pool, Snapshot } from './snapshot.ts';
 
 export interface Decision {
   atMs: number;
@@ -34,7 +34,8 @@ export type Brake =
 
 /** How many machines there shall be, and what to do about it. Pure: the same snapshot and policy give the same decision. */
 export function decide(snapshot: Snapshot, policy: ScalingPolicy): Decision {
-  const staying = snapshot.machines.filter(({ state }) => state === 'pending' || state === 'ready');
+  // A sick one is replaced by its provider: another is on its way. When too many look sick, it is not the machines.
+  const staying = snapshot.machines.filter(({ state }) => isStaying[state]);
   const unit = powerOfFirst(snapshot);
   const orderedPower = powerOf(staying, snapshot.pools);
   const orderedCount = wholeMachines(orderedPower / unit);
@@ -57,6 +58,15 @@ export function decide(snapshot: Snapshot, policy: ScalingPolicy): Decision {
     brakes: [...brakes],
   };
 }
+
+const isStaying: Readonly<Record<MachineState, boolean>> = {
+  pending: true,
+  ready: true,
+  sick: true,
+  draining: false,
+  drained: false,
+  ending: false,
+};
 
 interface Situation {
   snapshot: Snapshot;
@@ -189,7 +199,8 @@ function drains(about: {
   const actions: FleetAction[] = [];
   let excess = about.excessPower;
   const paid = staying.filter(
-    ({ launchedAtMs }) => snapshot.atMs - launchedAtMs >= policy.paidSecondsMin * 1000,
+    ({ state, launchedAtMs }) =>
+      state !== 'sick' && snapshot.atMs - launchedAtMs >= policy.paidSecondsMin * 1000,
   );
   for (const machine of victimsFirst(paid)) {
     const power = powerOf([machine], snapshot.pools);

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+
+import type { WorkerView } from '../../core/load.ts';
+import type { ProvidedMachine } from '../../scaling/fleet-provider.ts';
+import { mergeFleet } from '../../scaling/merge-fleet.ts';
+
+const atMs = 1_800_000_000_000;
+
+function machine(changes: Partial<ProvidedMachine> = {}): ProvidedMachine {
+  return { instanceId: 'i-1', pool: 'g5', life: 'running', launchedAtMs: atMs - 60_000, ...changes };
+}
+
+function worker(changes: Partial<WorkerView> = {}): WorkerView {
+  return {
+    workerId: 'wrk_1',
+    instanceId: 'i-1',
+    slots: { analyse: 1, cut: 1 },
+    jobIds: [],
+    state: 'working',
+    startedAtMs: atMs - 50_000,
+    lastBeatAtMs: atMs - 1_000,
+    lastCompletedAtMs: undefined,
+    completedCount: 0,
+    throughput: 0,
+    clockSkewMs: 0,
+    isDeviceOk: true,
+    ...changes,
+  };
+}
+
+const stateOf = (one: ProvidedMachine, workers: WorkerView[], sickIds: string[] = []): string | undefined =>
+  mergeFleet({ machines: [one], pools: [] }, workers, { atMs, sickIds: new Set(sickIds) })[0]?.state;
+
+describe('the state of a machine', () => {
+  const told = { drainOrderedAtMs: atMs - 1 };
+  it.each<[string, ProvidedMachine, WorkerView[], string]>([
+    ['has said nothing yet', machine(), [], 'pending'],
+    ['has a worker on another machine', machine(), [worker({ instanceId: 'i-2' })], 'pending'],
+    ['works', machine(), [worker()], 'ready'],
+    ['works with one of two', machine(), [worker({ state: 'drained' }), worker({ workerId: 'b' })], 'ready'],
+    ['drains by itself', machine(), [worker({ state: 'draining' })], 'draining'],
+    ['has drained by itself', machine(), [worker({ state: 'drained' })], 'drained'],
+    ['was told to drain and works on', machine(told), [worker()], 'draining'],
+    ['was told to drain before it spoke', machine(told), [], 'draining'],
+    ['was told to drain and is empty', machine(told), [worker({ state: 'drained' })], 'drained'],
+    ['has one worker left', machine(told), [worker({ state: 'drained' }), worker()], 'draining'],
+    ['drains for 15 min', machine({ drainOrderedAtMs: atMs - 900_000 }), [worker()], 'draining'],
+    ['drains for longer', machine({ drainOrderedAtMs: atMs - 900_001 }), [worker()], 'drained'],
+    ['is being ended', machine({ life: 'ending', ...told }), [worker({ state: 'drained' })], 'ending'],
+  ])('that %s', (_, one, workers, state) => {
+    expect(stateOf(one, workers)).toBe(state);
+  });
+
+  it('is sick when it was found so, whatever it says', () => {
+    expect(stateOf(machine(), [worker()], ['i-1'])).toBe('sick');
+  });
+
+  it('counts the jobs of all its workers', () => {
+    const workers = [worker({ jobIds: ['a'] }), worker({ workerId: 'b', jobIds: ['c', 'd'] })];
+    const [merged] = mergeFleet({ machines: [machine()], pools: [] }, workers, { atMs, sickIds: new Set() });
+    expect(merged?.jobsInHand).toBe(3);
+  });
+});
