@@ -116,15 +116,17 @@ function riseOf(floor: readonly Sample[], index: number, evidence: Evidence, rul
   return sample.value - medianOf(before.map((one) => one.value));
 }
 
+/**
+ * A voice explains only what the crest leaves in doubt: commentators shout over every goal, and while there are no pauses
+ * between their words the crowd is what fills them. Damped by speech alone, no goal with a commentator reached the threshold.
+ */
 function strengthOf(
   sample: { riseDb: number; crestDb: number; speech: number },
   crowd: Rules['crowd'],
 ): number {
-  return (
-    ramp(sample.riseDb, crowd.riseDbMin, crowd.riseDbFull) *
-    ramp(sample.crestDb, crowd.crestDbNone, crowd.crestDbFull) *
-    (1 - crowd.speechDamping * sample.speech)
-  );
+  const crowdShare = ramp(sample.crestDb, crowd.crestDbNone, crowd.crestDbFull);
+  const voiceShare = crowd.speechDamping * sample.speech * (1 - crowdShare);
+  return ramp(sample.riseDb, crowd.riseDbMin, crowd.riseDbFull) * crowdShare * (1 - voiceShare);
 }
 
 function meanAround(samples: readonly Sample[], atMs: number, aroundMs: number): number {

@@ -93,7 +93,7 @@ export const rules = z.strictObject({
       crestDbNone: z.number().min(0.2).max(30),
       /** Shorter noises are bangs. */
       holdMsMin: z.int().min(0).max(4000),
-      /** Share that certain speech takes from a roar. */
+      /** Share that certain speech takes of what the crest leaves in doubt: nothing of a roar at `crestDbFull`. */
       speechDamping: share,
     },
     [
