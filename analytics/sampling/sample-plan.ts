@@ -46,8 +46,7 @@ export function planSampling(options: {
     ]);
   }
   if (wantsSound) {
-    // async=1 fills holes with silence, so that sample n stays at its time.
-    outputs.push(['-map', '0:a:0', '-af', 'aresample=16000:async=1', '-ac', '1', '-f', 'f32le']);
+    outputs.push(['-map', '0:a:0', '-af', soundFilter, '-ac', '1', '-f', 'f32le']);
   }
   const graph =
     source && requests.length > 0
@@ -87,7 +86,7 @@ export function planKeyframes(source: SourcePictures, requests: readonly Picture
   const graph = [`[0:v:0]split=${requests.length}${names}`, ...chains].join(';');
   return {
     args: [
-      ...standingInput(),
+      ...standingInput('h264'),
       '-filter_complex_threads',
       '1',
       '-filter_complex',
@@ -104,11 +103,37 @@ export function planKeyframes(source: SourcePictures, requests: readonly Picture
   };
 }
 
+/** Samples that come out together. */
+export const soundBlockSamples = 2048;
+
+/**
+ * As `planKeyframes`, for sound: an output for each of so many segments, because each is a track with a decoder of its own
+ * (`sound-container.ts`).
+ */
+export function planSound(segmentCount: number): SamplePlan {
+  const written =
+    `-af ${soundFilter},asetnsamples=n=${soundBlockSamples}:p=0 -ac 1 -f f32le -flush_packets 1`.split(' ');
+  const outputs = Array.from({ length: segmentCount }, (_, track) => [
+    '-map',
+    `0:a:${track}`,
+    ...written,
+    track === 0 ? 'pipe:1' : `pipe:${track + 2}`,
+  ]);
+  return {
+    args: ['-copyts', ...standingInput('matroska'), ...outputs.flat()],
+    outputCount: segmentCount,
+    sizes: [],
+  };
+}
+
+/** async=1 fills holes with silence, so that sample n stays at its time. */
+const soundFilter = 'aresample=16000:async=1';
+
 /** It begins with the first packet instead of looking ahead, and ends at the first thing that it cannot decode. */
-function standingInput(): string[] {
+function standingInput(format: 'h264' | 'matroska'): string[] {
   const strict = '-threads 1 -xerror -err_detect explode';
   const atOnce = '-probesize 32 -analyzeduration 0 -fpsprobesize 0';
-  return `${strict} ${atOnce} -f h264 -protocol_whitelist pipe -i pipe:0`.split(' ');
+  return `${strict} ${atOnce} -f ${format} -protocol_whitelist pipe -i pipe:0`.split(' ');
 }
 
 /** ffmpeg encodes raw pictures in threads of their own unless told otherwise, and holds one back for each. */

@@ -6,7 +6,7 @@ import type { SegmentRecord } from '../../core/segment.ts';
 import type { Picture, Sound } from '../detectors/detector.ts';
 import type { PictureRequest } from './picture-request.ts';
 import { planSampling, type SamplePlan, type SourcePictures } from './sample-plan.ts';
-import { standingPictures } from './sample-standing.ts';
+import { soundFrom, standingPictures, standingSound } from './sample-standing.ts';
 import { corrupt, type CheckedSegment } from './segment-check.ts';
 import type { StandingFfmpegs } from './standing-ffmpeg.ts';
 
@@ -45,16 +45,22 @@ export async function sampleSegment(sampling: Sampling): Promise<Sampled> {
       : undefined;
   const wantsPictures = source !== undefined && requests.length > 0;
   const wantsSound = sampling.wantsSound && checked.sound !== undefined;
-  // Sound is decoded by an ffmpeg of its own each time: AAC fills bands with noise (ISO/IEC 14496-3 §4.6.13) from a generator that
-  // goes on from segment to segment, and the same segment has to give the same findings.
-  const alone = sampleAlone({ ...sampling, requests: [], wantsSound }, source);
-  const standing =
-    pass === 'coarse' && wantsPictures ? standingPictures(sampling, requests, source) : undefined;
-  const [pictures, { sound }] = await Promise.all([standing, alone]);
-  if (!wantsPictures) return { pictures: requests.map(() => []), sound };
+  const isCoarse = pass === 'coarse';
+  const [pictures, sound] = await Promise.all([
+    isCoarse && wantsPictures ? standingPictures(sampling, requests, source) : undefined,
+    isCoarse && wantsSound ? standingSound(sampling) : undefined,
+  ]);
+  const rest = await sampleAlone(
+    {
+      ...sampling,
+      requests: wantsPictures && !pictures ? requests : [],
+      wantsSound: wantsSound && !sound,
+    },
+    source,
+  );
   return {
-    pictures: pictures ?? (await sampleAlone({ ...sampling, wantsSound: false }, source)).pictures,
-    sound,
+    pictures: pictures ?? (wantsPictures ? rest.pictures : requests.map(() => [])),
+    sound: sound ?? rest.sound,
   };
 }
 
@@ -170,10 +176,5 @@ function soundOf(
       `${Math.round(sampleCount / 16)} of ${Math.round(dueCount / 16)} ms of sound could be decoded`,
     );
   }
-  return {
-    startMs: msFromTicks(start90k),
-    sampleRateHz,
-    // Copied: floats have to lie on a multiple of four bytes, which a slice of somebody's buffer may not.
-    samples: new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + sampleCount * 4)),
-  };
+  return soundFrom(bytes, checked);
 }

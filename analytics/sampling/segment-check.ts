@@ -9,8 +9,8 @@ export interface CheckedSegment {
   pictures: { at90k: number; bytes: number; isKeyframe: boolean }[];
   isReordered: boolean;
   sound: { start90k: number; end90k: number } | undefined;
-  /** Coded, for those who decode it, in order. */
-  coded: { keyframes: CodedUnit[] };
+  /** Coded, for those who decode it: keyframes and packets of sound in order. */
+  coded: { keyframes: CodedUnit[]; sound: CodedUnit[] };
 }
 
 interface CodedUnit {
@@ -58,6 +58,7 @@ export function checkSegment(segment: SegmentRecord, bytes: Uint8Array): Checked
       keyframes: stream.video
         .filter((unit) => unit.isKeyframe)
         .map((unit) => ({ at90k: toRun(unit), data: unit.data })),
+      sound: stream.audio.map((unit) => ({ at90k: toRun(unit), data: unit.data })),
     },
   };
   const problems = [...pictureProblems(segment, checked), ...soundProblems(segment, checked)];

@@ -8,7 +8,8 @@ import type { RunningChild } from '../../core/process.ts';
 /**
  * ffmpegs that stay and decode one segment after the other. Starting one costs 65 ms of CPU (two hundred shared
  * libraries), as much as decoding the keyframes of 4 s; one that stands answers at once. It is only for streams of which
- * a decoder holds nothing back for what might come next (see `keyframe-stream.ts`).
+ * a decoder holds nothing back for what might come next (see `keyframe-stream.ts`), or who are promised
+ * that nobody asks the same decoder again (see `sound-container.ts`).
  */
 export interface StandingFfmpegs {
   /** @throws TouchlineError when one ended, kept silent or was called off; that one is not used again */
@@ -19,9 +20,17 @@ export interface StandingFfmpegs {
 export interface Exchange {
   /** What to start it with; one that stands with the same arguments is used again. */
   args: readonly string[];
-  input: Uint8Array;
+  /** Of what was said to it first, where that differs for the same arguments. */
+  kind?: string;
+  /** For one with `outputCount`, what to say to it the nth time. */
+  input: Uint8Array | ((turn: number) => Uint8Array);
   /** How many bytes have to come from each output, and no more. */
   answerBytes: readonly number[];
+  /**
+   * It answers each time from another of so many outputs, in their order, and is of no use behind the last. What comes
+   * beyond the answer, of which there is one, is of no interest.
+   */
+  outputCount?: number;
   what: string;
   signal: AbortSignal;
 }
@@ -30,8 +39,8 @@ export interface Exchange {
 const answerMsMax = 10_000;
 /** Live segments come every 2 to 6 s; what was not asked for so long belongs to a channel that went off the air. */
 const idleMsMax = 15_000;
-/** Each holds 30 to 40 MB of its own: four channels of different sizes at a time. */
-const idleCountMax = 4;
+/** Each holds 30 to 40 MB of its own: four channels of different sizes at a time, and the sound of all. */
+const idleCountMax = 5;
 /** What leaks in ffmpeg has leaked little by then, and a start every five minutes costs nothing. */
 const ageMsMax = 300_000;
 
@@ -47,6 +56,7 @@ interface Standing {
   child: RunningChild;
   outputs: OutputReader[];
   startedMs: number;
+  turnCount: number;
   idleTimer: NodeJS.Timeout | undefined;
 }
 
@@ -63,18 +73,23 @@ class Pool implements StandingFfmpegs {
 
   async ask(exchange: Exchange): Promise<Buffer[]> {
     const standing = this.#take(exchange) ?? (await this.#start(exchange));
-    const { child, outputs } = standing;
+    const { child } = standing;
+    const turn = standing.turnCount;
+    standing.turnCount += 1;
+    const hasOwn = exchange.outputCount !== undefined;
+    const outputs = hasOwn ? standing.outputs.slice(turn, turn + 1) : standing.outputs;
     const end = (): void => child.kill();
     const timer = setTimeout(end, answerMsMax);
     exchange.signal.addEventListener('abort', end, { once: true });
     if (exchange.signal.aborted || this.#isClosed) end();
     try {
       if (outputs.some((output) => output.hasStray)) throw new Error('it said more than was asked for');
-      child.stdin.write(exchange.input);
+      child.stdin.write(typeof exchange.input === 'function' ? exchange.input(turn) : exchange.input);
       const answers = await Promise.all(
-        outputs.map(async (output, index) => await output.read(exchange.answerBytes[index] ?? 0)),
+        outputs.map(async (output, index) => await output.read(exchange.answerBytes[index] ?? 0, hasOwn)),
       );
-      this.#giveBack(standing);
+      if (standing.turnCount === exchange.outputCount) void this.#end(standing);
+      else this.#giveBack(standing);
       return answers;
     } catch (thrown) {
       await this.#end(standing);
@@ -91,26 +106,28 @@ class Pool implements StandingFfmpegs {
     await Promise.all([...this.#all].map(async (standing) => await this.#end(standing)));
   }
 
-  #take({ args }: Exchange): Standing | undefined {
-    const key = JSON.stringify(args);
+  #take(exchange: Exchange): Standing | undefined {
+    const key = keyOf(exchange);
     const index = this.#idle.findLastIndex((one) => one.key === key);
     const [standing] = index < 0 ? [] : this.#idle.splice(index, 1);
     clearTimeout(standing?.idleTimer);
     return standing;
   }
 
-  async #start({ args, answerBytes, what }: Exchange): Promise<Standing> {
+  async #start(exchange: Exchange): Promise<Standing> {
+    const { args, answerBytes, outputCount, what } = exchange;
     const child = await startFfmpeg({
       args,
       what,
-      extraOutputs: answerBytes.length - 1,
+      extraOutputs: (outputCount ?? answerBytes.length) - 1,
       wallMsMax: 2 * ageMsMax,
     });
     const standing: Standing = {
-      key: JSON.stringify(args),
+      key: keyOf(exchange),
       child,
       outputs: child.outputs.map((output) => new OutputReader(output)),
       startedMs: this.#clock.monotonicMs(),
+      turnCount: 0,
       idleTimer: undefined,
     };
     this.#all.add(standing);
@@ -147,15 +164,21 @@ class Pool implements StandingFfmpegs {
   }
 }
 
+function keyOf({ args, kind }: Exchange): string {
+  return JSON.stringify([kind, ...args]);
+}
+
 /** Hands out an output in pieces of a wanted size. */
 class OutputReader {
   readonly #chunks: Buffer[] = [];
   #byteCount = 0;
   #isEnded = false;
+  #isDeaf = false;
   #onChange: () => void = () => {};
 
   constructor(stream: Readable) {
     stream.on('data', (chunk: Buffer) => {
+      if (this.#isDeaf) return;
       this.#chunks.push(chunk);
       this.#byteCount += chunk.length;
       this.#onChange();
@@ -172,7 +195,8 @@ class OutputReader {
     return this.#byteCount > 0;
   }
 
-  async read(byteCount: number): Promise<Buffer> {
+  /** @param isLast nothing that comes behind it is of interest */
+  async read(byteCount: number, isLast: boolean): Promise<Buffer> {
     await new Promise<void>((resolve, reject) => {
       this.#onChange = () => {
         if (this.#byteCount >= byteCount) resolve();
@@ -182,6 +206,8 @@ class OutputReader {
     });
     const all = Buffer.concat(this.#chunks.splice(0));
     this.#byteCount = 0;
+    this.#isDeaf = isLast;
+    if (isLast) return all.subarray(0, byteCount);
     // More than was asked for: whose it is nobody can tell.
     if (all.length > byteCount) throw new Error(`it gave ${all.length - byteCount} bytes too many`);
     return all;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { PictureRequest } from '../../../analytics/sampling/picture-request.ts';
 import { sampleSegment, type Sampled } from '../../../analytics/sampling/sample-segment.ts';
-import { standingPictures } from '../../../analytics/sampling/sample-standing.ts';
+import { standingPictures, standingSound } from '../../../analytics/sampling/sample-standing.ts';
 import { checkSegment } from '../../../analytics/sampling/segment-check.ts';
 import {
   createStandingFfmpegs,
@@ -85,6 +85,25 @@ describe('ffmpegs that stay', () => {
     const [found] = (await standingPictures(task, [bands], source)) ?? [];
     expect(found?.map((picture) => picture.atMs)).toEqual([10_000]);
     expect(asked[0]?.answerBytes).toEqual([320 * 72 * 3]);
+  });
+
+  it('decode the sound of each segment as if it were the first', async () => {
+    const [, noise] = medias as [Media, Media];
+    const checked = checkSegment(noise.segment, noise.bytes);
+    const task = { ...noise, checked, standing, signal: new AbortController().signal };
+    const first = await standingSound(task);
+    expect(first?.samples.length).toBeGreaterThan(15_900 * 4);
+    expect(await standingSound(task)).toEqual(first);
+
+    const { sound } = checked.coded;
+    const heard = async (of: typeof sound): Promise<unknown> =>
+      await standingSound({ ...task, checked: { ...checked, coded: { ...checked.coded, sound: of } } });
+    const late = (ticks: number): typeof sound =>
+      sound.map((unit, index) => (index < 3 ? unit : { ...unit, at90k: unit.at90k + ticks }));
+    expect(await heard(late(8900))).toEqual(first);
+    expect(await heard(late(9100))).toBeUndefined();
+    expect(await heard(sound.map((unit) => ({ ...unit, data: unit.data.subarray(0, -1) })))).toBeUndefined();
+    expect(await heard([])).toBeUndefined();
   });
 
   it('leave to others pictures whose keyframes are rare', async () => {

@@ -65,6 +65,38 @@ describe('an ffmpeg that stays', () => {
     expect(await pool.ask(question(2))).toEqual([Buffer.alloc(block, 2)]);
   });
 
+  it('with an output for each question is used once for each, and what comes behind an answer is dropped', async () => {
+    const out = ['-map', '0:a', ...echo.slice(-5, -1)];
+    const both = [...echo.slice(0, -5), ...out, 'pipe:1', ...out, 'pipe:3'];
+    const turns: number[] = [];
+    const ask = async (value: number): Promise<Buffer[]> =>
+      await pool.ask(
+        question(0, {
+          args: both,
+          input: (turn) => {
+            turns.push(turn);
+            return new Uint8Array(block).fill(value);
+          },
+          answerBytes: [block - 100],
+          outputCount: 2,
+        }),
+      );
+    expect(await ask(7)).toEqual([Buffer.alloc(block - 100, 7)]);
+    const before = ffmpegs();
+    // Here both outputs say all: the second one begins with the first question.
+    expect(await ask(8)).toEqual([Buffer.alloc(block - 100, 7)]);
+    await ask(9);
+    expect(turns).toEqual([0, 1, 0]);
+    expect(ffmpegs()).not.toEqual(before);
+  });
+
+  it('of another kind is not asked, though it was started in the same way', async () => {
+    await pool.ask(question(1, { kind: 'one' }));
+    await pool.ask(question(1, { kind: 'other' }));
+    await pool.ask(question(1, { kind: 'one' }));
+    expect(ffmpegs()).toHaveLength(2);
+  });
+
   it('that ends before it has answered is an error worth another way', async () => {
     const cannot = ['-f', 'nothing-of-the-kind', '-i', 'pipe:0', '-f', 'u8', 'pipe:1'];
     await expect(pool.ask(question(1, { args: cannot }))).rejects.toMatchObject({
