@@ -40,8 +40,9 @@ export const segmentRecord = z.object({
   /** Gap-free within a run, from 0. */
   seq: z.int().nonnegative(),
   key: z.string().min(1),
-  bytes: z.int().positive(),
-  /** Of the object's bytes, lower-case hex. */
+  /** 0 for an empty object alone, which is dead on arrival. */
+  bytes: z.int().nonnegative(),
+  /** Of the object's bytes, lower-case hex; `unreadSha256` for one that nobody read, which is dead on arrival. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   container: z.literal('mpegts'),
   /** PTS of the earliest picture (or sample, without pictures). */
@@ -64,6 +65,9 @@ export const segmentRecord = z.object({
 });
 
 export type SegmentRecord = z.infer<typeof segmentRecord>;
+
+/** No bytes are known to have it. */
+export const unreadSha256 = '0'.repeat(64);
 
 export function endOf90k(segment: Pick<SegmentRecord, 'start90k' | 'duration90k'>): number {
   return segment.start90k + segment.duration90k;

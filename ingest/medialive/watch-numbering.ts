@@ -1,5 +1,3 @@
-import assert from 'node:assert/strict';
-
 import { digestId, segmentId } from '../../core/ids.ts';
 import { ticksFromMs, ticksPerMs } from '../../core/media-time.ts';
 import { endOf90k, type SegmentRecord } from '../../core/segment.ts';
@@ -23,6 +21,8 @@ interface Gap {
   fromMs: number;
   untilMs: number;
 }
+/** What of a gap a segment would have filled. */
+type Missed = Gap;
 
 /**
  * Turns segments, in the order chosen, into the records of one run, and remembers what was passed over. Run time follows
@@ -35,6 +35,8 @@ export class WatchNumbering {
   #last: { record: SegmentRecord; head: Head } | undefined;
   #nextSeq = 0;
   #gaps: Gap[] = [];
+  /** As many as the ledger has rows for them. */
+  readonly #deadKeys = new Set<string>();
 
   constructor(run: { channelId: string; runId: string }, limits: OrderLimits) {
     this.#run = run;
@@ -88,43 +90,56 @@ export class WatchNumbering {
   }
 
   /**
-   * The record of what came when its place had been passed, for the ledger. It has a number and takes no time of the run: it
-   * stands where the run stands, without length. When it really was, `startWallMs` says.
+   * The record of what is dead on arrival, for the ledger: what came when its place had been passed, or (with `whyUnusable`) can
+   * be no part of any run. It has a number and takes no time of the run: it stands where the run stands, without length.
+   * When it really was, `startWallMs` says.
    */
-  numberLate(
+  numberDead(
     found: FoundSegment,
     content: SegmentContent,
     object: { bytes: number; sha256: string },
-    missed: { fromMs: number; untilMs: number },
+    about: { missed: Missed; whyUnusable?: string | undefined },
   ): Told {
+    const { missed, whyUnusable } = about;
     const last = this.#last;
-    assert(last, 'a run should have begun before anything can be late');
-    const isOverlap = startOf(found) < missed.fromMs - slackMs(found, last.head, this.#limits);
+    const isOverlap =
+      last !== undefined && startOf(found) < missed.fromMs - slackMs(found, last.head, this.#limits);
     const record: SegmentRecord = {
       id: segmentId(this.#run.runId, this.#nextSeq),
       ...this.#run,
       sessionId: `ses_${digestId(found.key)}`,
-      epoch: last.record.epoch,
+      epoch: last?.record.epoch ?? 0,
       seq: this.#nextSeq,
       key: found.key,
       ...object,
       container: 'mpegts',
-      ...this.#described(content, found, endOf90k(last.record)),
+      ...this.#described(content, found, last ? endOf90k(last.record) : 0),
       duration90k: 0,
       startWallMs: Math.round(startOf(found)),
       gapBefore90k: 0,
       isDiscontinuity: true,
     };
-    const late = { reason: isOverlap ? overlapReason : lateReason, ...missed };
+    const lateness = isOverlap ? overlapReason : lateReason;
+    const late = { reason: whyUnusable === undefined ? lateness : `unusable: it ${whyUnusable}`, ...missed };
     const told: Told = { record, isDated: isDated(found), late };
     this.restore(told);
     return told;
   }
 
+  /** It has its number as one that is dead on arrival. */
+  isNamedDead(found: FoundSegment): boolean {
+    return this.#deadKeys.has(found.key);
+  }
+
+  /** When it was, as well as is known. */
+  spanOf(found: FoundSegment): Missed {
+    const fromMs = startOf(found);
+    return { fromMs, untilMs: fromMs + lengthOf(found, this.#limits) };
+  }
+
   /** What of a segment's time the run has passed without media; undefined when it is not most of it. */
-  missedOf(found: FoundSegment): { fromMs: number; untilMs: number } | undefined {
-    const startMs = startOf(found);
-    const endMs = startMs + lengthOf(found, this.#limits);
+  missedOf(found: FoundSegment): Missed | undefined {
+    const { fromMs: startMs, untilMs: endMs } = this.spanOf(found);
     for (const gap of this.#gaps) {
       const fromMs = Math.max(startMs, gap.fromMs);
       const untilMs = Math.min(endMs, gap.untilMs);
@@ -133,11 +148,12 @@ export class WatchNumbering {
     return undefined;
   }
 
-  /** Takes in a record as `number` and `numberLate` made it. */
+  /** Takes in a record as `number` and `numberDead` made it. */
   restore({ record, isDated, late }: Told): void {
     this.#nextSeq = record.seq + 1;
     if (late) {
       this.#fill(late);
+      this.#deadKeys.add(record.key);
       return;
     }
     const { startWallMs } = record;

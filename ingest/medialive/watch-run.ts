@@ -5,7 +5,7 @@ import { asTouchlineError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { msFromTicks } from '../../core/media-time.ts';
 import type { Random } from '../../core/random.ts';
-import type { SegmentRecord } from '../../core/segment.ts';
+import { unreadSha256, type SegmentRecord } from '../../core/segment.ts';
 
 import type { IngestEvents, RunEnd } from '../channel.ts';
 import { Persistence } from '../persistence.ts';
@@ -49,6 +49,7 @@ export interface WatchFigures {
   failoverCount: number;
   gapCount: number;
   gapMs: number;
+  /** Dead on arrival, with a number: late, an overlap, or unusable. */
   lateCount: number;
   /** Objects that cannot become a segment at all, and lines of playlists that were passed over. */
   refusedCount: number;
@@ -68,7 +69,8 @@ export class RunWatch {
   readonly #listings: PipelineListing[];
   readonly #bell = new WatchBell();
   readonly #found = new Map<string, FoundSegment>();
-  readonly #refused = new Set<string>();
+  /** By key, why each can be no part of the run. */
+  readonly #refused = new Map<string, string>();
   readonly #counts = { failover: 0, gap: 0, gapMs: 0, late: 0, refused: 0 };
   /** Where the next listing begins when an event names something older than is looked at. */
   #fromMs = Infinity;
@@ -260,7 +262,7 @@ export class RunWatch {
         isEnding,
       });
       if (choice.kind === 'wait') {
-        const lateUntilMs = await this.#nameLate(teller, persistence, isEnding);
+        const lateUntilMs = await this.#nameDead(teller, persistence, isEnding);
         return Math.min(choice.untilMs, lateUntilMs);
       }
       await this.#take(choice.found, teller, persistence);
@@ -290,30 +292,44 @@ export class RunWatch {
     await teller.tell(told);
   }
 
-  /** What lies behind the run's head and in one of its gaps came too late. It is named, and fills the gap for any twin. */
-  async #nameLate(teller: Teller, persistence: Persistence, isEnding: boolean): Promise<number> {
-    const { clock, log } = this.#options;
+  /**
+   * What lies behind the run's head and in one of its gaps came too late, or can be no part of a run. It is named, and fills the
+   * gap for any twin. At the end of the run what is left and unusable is named too: the store has taken it.
+   */
+  async #nameDead(teller: Teller, persistence: Persistence, isEnding: boolean): Promise<number> {
+    const { clock } = this.#options;
     let untilMs = Infinity;
     for (const found of this.#found.values()) {
-      const { head } = this.#numbering;
-      if (!head || found.isRefused || isAhead(found, head, this.run)) continue;
-      const missed = this.#numbering.missedOf(found);
+      if (this.#numbering.isNamedDead(found)) continue;
+      const missed = this.#lostPlaceOf(found, isEnding);
       if (!missed) continue;
       const placedMs = placedAtMs(found, isEnding);
-      if (placedMs > clock.monotonicMs()) {
-        untilMs = Math.min(untilMs, placedMs);
-        continue;
-      }
-      const object = await this.#read(found, persistence);
-      if (!object) continue;
-      const content = readSegmentContent(object.content, this.#numbering.nearPts90k);
-      const told = this.#numbering.numberLate(found, content, object.described, missed);
-      const { seq } = told.record;
-      log.warn('segment late', { runId: this.run.runId, key: found.key, seq, reason: told.late?.reason });
-      this.#count(told);
-      await teller.tell(told);
+      if (placedMs > clock.monotonicMs()) untilMs = Math.min(untilMs, placedMs);
+      else await this.#nameOneDead(found, missed, { teller, persistence });
     }
     return untilMs;
+  }
+
+  #lostPlaceOf(found: FoundSegment, isEnding: boolean): { fromMs: number; untilMs: number } | undefined {
+    const { head } = this.#numbering;
+    if (head && !isAhead(found, head, this.run)) return this.#numbering.missedOf(found);
+    return isEnding && found.isRefused ? this.#numbering.spanOf(found) : undefined;
+  }
+
+  async #nameOneDead(
+    found: FoundSegment,
+    missed: { fromMs: number; untilMs: number },
+    { teller, persistence }: { teller: Teller; persistence: Persistence },
+  ): Promise<void> {
+    const object = found.isRefused ? undefined : await this.#read(found, persistence);
+    const content = readSegmentContent(object?.content ?? new Uint8Array(), this.#numbering.nearPts90k);
+    const described = object?.described ?? { bytes: found.bytes, sha256: unreadSha256 };
+    const whyUnusable = object ? undefined : (this.#refused.get(found.key) ?? 'can be no part of a run');
+    const told = this.#numbering.numberDead(found, content, described, { missed, whyUnusable });
+    const { runId, seq, key } = told.record;
+    this.#options.log.warn('segment dead on arrival', { runId, key, seq, reason: told.late?.reason });
+    this.#count(told);
+    await teller.tell(told);
   }
 
   /** Undefined, and refused, when there is nothing that could become a record. */
@@ -339,7 +355,7 @@ export class RunWatch {
 
   #pass(found: FoundSegment, why: string): undefined {
     found.isRefused = true;
-    if (this.#refused.size < refusedMax) this.#refused.add(found.key);
+    if (this.#refused.size < refusedMax) this.#refused.set(found.key, why);
     this.#refuse('segment', `${found.key} ${why}`);
   }
 

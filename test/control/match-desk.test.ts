@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../core/clock.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
-import type { SegmentRecord } from '../../core/segment.ts';
+import { unreadSha256, type SegmentRecord } from '../../core/segment.ts';
 import type { Analyse } from '../../worker/worker.ts';
 import { openDeskRig, segmentBytes, segmentOf, type DeskRig } from '../support/desk.ts';
 import { MemoryBroker } from '../support/memory-queue.ts';
@@ -191,6 +191,22 @@ describe('a run at the match desk', () => {
     expect(cutFrom.at(-1)).toEqual(expect.arrayContaining([6, 8]));
     expect(cutFrom.flat()).not.toContain(7);
     await expect(rig.desk.retrySegment(dead[0]?.id ?? '')).rejects.toMatchObject({ code: 'segment.late' });
+  });
+
+  it('ends also when all that it had is dead on arrival', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    const { events } = rig.ingest;
+    const { channel } = await rig.desk.createChannel({ name: 'derby', sport: 'soccer' });
+    const run = { channelId: channel.id, runId: 'run_test' };
+    const empty = { duration90k: 0, bytes: 0, sha256: unreadSha256, video: null };
+    await events.onRunStarted({ ...run, startWallMs: 1_700_000_000_000 });
+    await events.onSegmentLate({ segment: segmentOf(run, 0, empty), reason: 'unusable: it is empty' });
+    await events.onRunEnded({ ...run, segmentCount: 1, why: 'stopped' });
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    expect(await rig.desk.runReport(run.runId)).toMatchObject({
+      isTerminal: true,
+      segments: { total: 1, dead: 1 },
+    });
   });
 
   it('says what is wrong with it, and takes in what comes to light behind its end', async () => {

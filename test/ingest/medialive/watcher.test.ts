@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { TouchlineError } from '../../../core/errors.ts';
-import { endOf90k, type SegmentRecord } from '../../../core/segment.ts';
+import { endOf90k, unreadSha256, type SegmentRecord } from '../../../core/segment.ts';
 import { segmentFile } from '../../../ingest/source-file.ts';
 import type { WatchedRun } from '../../../ingest/medialive/watch-journal.ts';
 import { bridgeEvent, MadePipeline, makeHls, notification } from './made-hls.ts';
@@ -503,15 +503,76 @@ describe('bad input', () => {
     ]);
   });
 
-  it('that cannot be a segment at all is named and leaves a gap', async () => {
+  it('that cannot be a segment at all leaves a gap, and is dead with its reason in the ledger', async () => {
+    await house.open([run]);
+    await live(0);
+    const empty = await p0.write({ bytes: new Uint8Array(0), durationMs: 2000 }, wallOf(1));
+    await live(2);
+    await live(3);
+    expect(house.line.map((record) => record.start90k)).toEqual([0, 360_000, 540_000]);
+    expect(house.line[1]?.gapBefore90k).toBe(180_000);
+    expect([...house.late.values()]).toEqual(['unusable: it is empty']);
+    expect([...house.records.values()].find(({ key }) => key === empty)).toMatchObject({
+      bytes: 0,
+      sha256: unreadSha256,
+      duration90k: 0,
+      startWallMs: wallOf(1),
+    });
+
+    // A restart reads the folder anew, and does not name it again.
+    await house.close();
+    await house.open([run]);
+    await live(4);
+    await house.end('run_1');
+    expect(house.late.size).toBe(1);
+    expect(house.heard.at(-1)).toBe('stopped 5');
+  });
+
+  it('is too large at one byte above the limit, and not even read then', async () => {
+    await house.open([run]);
+    await live(0);
+    const atMost = await p0.write({ bytes: new Uint8Array(64 * 1024 ** 2), durationMs: 2000 }, wallOf(1));
+    const tooLarge = { bytes: new Uint8Array(64 * 1024 ** 2 + 1), durationMs: 2000 };
+    const above = await p0.write(tooLarge, wallOf(2));
+    await live(3);
+    await house.end('run_1');
+    expect(house.line.map(({ key }) => key)).toContain(atMost);
+    expect([...house.late.values()]).toEqual(['unusable: it has 67108865 bytes (at most 67108864)']);
+    expect(house.gets).toContain(atMost);
+    expect(house.gets).not.toContain(above);
+  });
+
+  it('is no loss where the other pipeline has a sound one for its time', async () => {
+    await house.open([both]);
+    await live(0, [p0, p1]);
+    await p0.write({ bytes: new Uint8Array(0), durationMs: 2000 }, wallOf(1));
+    await p1.write(segment(1), wallOf(1));
+    await house.pass(2000);
+    for (const nth of [2, 3, 4]) await live(nth, [p0, p1]);
+    await house.end('run_1');
+    expect(house.late.size).toBe(0);
+    expect(house.line.map((record) => record.gapBefore90k)).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  it('is dead behind the last segment too, once the run is over', async () => {
     await house.open([run]);
     await live(0);
     await p0.write({ bytes: new Uint8Array(0), durationMs: 2000 }, wallOf(1));
-    await live(2);
+    await house.pass(5000);
+    expect(house.late.size).toBe(0); // Its place has not been passed: nothing came behind it.
     await house.end('run_1');
-    expect(house.line.map((record) => record.start90k)).toEqual([0, 360_000]);
-    expect(house.line[1]?.gapBefore90k).toBe(180_000);
-    expect(house.heard.at(-1)).toBe('stopped 2');
+    expect(house.heard).toEqual(['start run_1', '0', 'late 1', 'stopped 2']);
+    expect(house.late.get(1)).toBe('unusable: it is empty');
+  });
+
+  it('is dead also where a run has nothing else', async () => {
+    await house.open([run]);
+    await p0.write({ bytes: new Uint8Array(0), durationMs: 2000 }, wallOf(0));
+    await house.pass(5000);
+    expect(house.heard).toEqual([]);
+    await house.end('run_1');
+    expect(house.heard).toEqual(['start run_1', 'late 0', 'stopped 1']);
+    expect(house.late.get(0)).toBe('unusable: it is empty');
   });
 });
 
