@@ -28,7 +28,12 @@ export function lookBack(
     const before = found.history.changes
       .slice(0, index)
       .findLast((one) => one.atMs < change.atMs && one.step.worth > 0);
-    attachChange(events, { change, sinceMs: before?.atMs ?? -Infinity, candidates: found.candidates }, rules);
+    const sinceMs = before?.atMs ?? -Infinity;
+    attachChange(
+      events,
+      { change, sinceMs, candidates: found.candidates, absences: found.history.absences },
+      rules,
+    );
   }
   events.sort((one, other) => one.atMs - other.atMs);
   for (const absence of found.history.absences) attachReplay(events, absence, rules);
@@ -46,18 +51,30 @@ function isDecidable(change: ScoreChange, evidence: Evidence, rules: Rules): boo
 
 function attachChange(
   events: Event[],
-  about: { change: ScoreChange; sinceMs: number; candidates: readonly Candidate[] },
+  about: {
+    change: ScoreChange;
+    sinceMs: number;
+    candidates: readonly Candidate[];
+    absences: readonly BugAbsence[];
+  },
   rules: Rules,
 ): void {
-  const { change, sinceMs, candidates } = about;
+  const { change, sinceMs, candidates, absences } = about;
   const fromMs = Math.max(change.atMs - rules.score.lookBackMs, sinceMs);
   const untilMs = change.atMs + rules.score.lookAheadMs;
   const isInSpan = (it: { atMs: number }): boolean => it.atMs >= fromMs && it.atMs <= untilMs;
 
   let event = strongest(events.filter(isInSpan));
   if (!event) {
-    const candidate = strongest(candidates.filter((one) => isInSpan(one) && isTelling(one)));
-    const atMs = candidate?.atMs ?? Math.max(0, fromMs, change.atMs - rules.score.lagMs);
+    const replay = absences.findLast(
+      (one) => isReplay(one, rules) && one.fromMs >= fromMs && one.fromMs < change.atMs,
+    );
+    const lastMs = replay?.fromMs ?? untilMs;
+    const candidate = strongest(
+      candidates.filter((one) => isInSpan(one) && one.atMs <= lastMs && isTelling(one)),
+    );
+    const usualMs = replay ? replay.fromMs - rules.replay.lagMs : change.atMs - rules.score.lagMs;
+    const atMs = candidate?.atMs ?? Math.max(0, fromMs, usualMs);
     event = {
       atMs,
       firstMs: atMs,
@@ -78,9 +95,7 @@ function isTelling(candidate: Candidate): boolean {
 }
 
 function attachReplay(events: readonly Event[], absence: BugAbsence, rules: Rules): void {
-  if (absence.untilMs === undefined) return;
-  const lastedMs = absence.untilMs - absence.fromMs;
-  if (lastedMs < rules.replay.absentMsMin || lastedMs > rules.replay.absentMsMax) return;
+  if (!isReplay(absence, rules)) return;
   const event = events.findLast(
     (one) => one.atMs <= absence.fromMs && one.atMs >= absence.fromMs - rules.replay.lookBackMs,
   );
@@ -90,9 +105,15 @@ function attachReplay(events: readonly Event[], absence: BugAbsence, rules: Rule
     atMs: absence.fromMs,
     untilMs: absence.untilMs,
     strength: 1,
-    text: `The score bug went away for ${seconds(lastedMs)} s, as it does for a replay.`,
+    text: `The score bug went away for ${seconds(absence.untilMs - absence.fromMs)} s, as it does for a replay.`,
   };
   addClue(event, { clue, weight: rules.replay.weight });
+}
+
+/** A bug that flickers was misread, one that stays away is in the half-time break. */
+function isReplay(absence: BugAbsence, rules: Rules): absence is BugAbsence & { untilMs: number } {
+  const lastedMs = (absence.untilMs ?? Infinity) - absence.fromMs;
+  return lastedMs >= rules.replay.absentMsMin && lastedMs <= rules.replay.absentMsMax;
 }
 
 function addClue(event: Event, one: WeighedClue): void {

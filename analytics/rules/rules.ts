@@ -144,10 +144,15 @@ export const rules = z.strictObject({
     {
       weight: share,
       lookBackMs: spanMs,
+      /** Where the peak of a score change is put that was neither heard nor seen: this long before the replay. */
+      lagMs: spanMs,
       absentMsMin: z.int().min(1000).max(60_000),
       absentMsMax: z.int().min(2000).max(120_000),
     },
-    [['absentMsMin', 'absentMsMax']],
+    [
+      ['lagMs', 'lookBackMs'],
+      ['absentMsMin', 'absentMsMax'],
+    ],
   ),
   /** Where looking at more frames may pay: around everything that reaches this share of the threshold. */
   fine: z.strictObject({ thresholdShare: share, beforeMs: spanMs, afterMs: spanMs }),

@@ -65,6 +65,48 @@ describe('findMoments', () => {
     expect(moment).toMatchObject({ label: 'goal', peakMs: 46_000 });
   });
 
+  it.each<[string, Partial<Scene>, number]>([
+    [
+      '8 s before the replay that was shown meanwhile',
+      { bugAway: [{ fromMs: 50_000, untilMs: 62_000 }] },
+      42_000,
+    ],
+    [
+      '8 s before the last replay',
+      {
+        bugAway: [
+          { fromMs: 30_000, untilMs: 36_000 },
+          { fromMs: 50_000, untilMs: 62_000 },
+        ],
+      },
+      42_000,
+    ],
+    ['as usual when the bug only flickered', { bugAway: [{ fromMs: 50_000, untilMs: 52_000 }] }, 46_000],
+    [
+      'as usual when the replay is older than the look-back',
+      {
+        scores: [
+          { fromMs: 0, home: 0, away: 0 },
+          { fromMs: 80_000, home: 1, away: 0 },
+        ],
+        bugAway: [{ fromMs: 18_000, untilMs: 26_000 }],
+      },
+      60_000,
+    ],
+    [
+      'before the replay although something stirred during it',
+      {
+        bugAway: [{ fromMs: 50_000, untilMs: 62_000 }],
+        roars: [{ fromMs: 54_000, untilMs: 58_000, riseDb: 6 }],
+      },
+      42_000,
+    ],
+    ['where something stirred before', { roars: [{ fromMs: 54_000, untilMs: 58_000, riseDb: 6 }] }, 54_000],
+  ])('puts a score that changed in silence %s', (_where, scene, peakMs) => {
+    const moments = findMoments(evidenceOf(resultsOf({ ...goal, roars: [], cutsMs: [], ...scene })), soccer);
+    expect(moments).toMatchObject([{ label: 'goal', peakMs }]);
+  });
+
   it('takes the score change to the strongest peak since the change before it, never further back', () => {
     const scene: Scene = {
       durationMs: 160_000,
