@@ -10,6 +10,7 @@ import { lightenGraph } from './lighten-graph.ts';
 import { checkAgainstSession } from './model-check.ts';
 import type { ModelManifest, ModelPack, VideoInput } from './model-manifest.ts';
 import { bestOfRows, picturesToInput } from './tensors.ts';
+import { wholeSequence } from './whole-sequence.ts';
 
 /** A model whose hash, shape and self-test have been checked. Lives in the inference child. */
 export interface LoadedModel {
@@ -27,9 +28,13 @@ export async function loadModel(pack: ModelPack, device: Device = 'cpu'): Promis
   const bytes = await readModel(pack);
   const { session, placement } = await createSession(lightenGraph(bytes), pack, device);
   checkAgainstSession(manifest, session, pack.path);
+  const sequence = manifest.state.length === 0 ? undefined : wholeSequence(bytes);
+  const model: Model = sequence
+    ? { manifest, session: (await createSession(sequence, pack, device)).session, takesSequences: true }
+    : { manifest, session, takesSequences: false };
+  if (model.session !== session) await session.release();
   const loadedMs = performance.now();
-  const run = async (call: InferenceCall): Promise<Record<string, Tensor>> =>
-    await runModel(session, manifest, call);
+  const run = async (call: InferenceCall): Promise<Record<string, Tensor>> => await runModel(model, call);
   await selfTest(run, pack);
   return {
     run,
@@ -126,11 +131,15 @@ function cannotLoad(pack: ModelPack, device: Device, cause: unknown): TouchlineE
   );
 }
 
-async function runModel(
-  session: InferenceSession,
-  manifest: ModelManifest,
-  call: InferenceCall,
-): Promise<Record<string, Tensor>> {
+interface Model {
+  session: InferenceSession;
+  manifest: ModelManifest;
+  /** One call runs all steps of a model with `state`, from the state zero on (`whole-sequence.ts`). */
+  takesSequences: boolean;
+}
+
+async function runModel(model: Model, call: InferenceCall): Promise<Record<string, Tensor>> {
+  const { session, manifest } = model;
   const inputs = Object.fromEntries(
     Object.entries(call.inputs).map(([name, tensor]) => {
       const input = manifest.inputs.find((one) => one.name === name);
@@ -141,7 +150,7 @@ async function runModel(
   const names = call.outputs ?? manifest.outputs.map((output) => output.name);
   try {
     const found =
-      manifest.state.length === 0
+      manifest.state.length === 0 || model.takesSequences
         ? await runOnce(session, manifest, inputs, names)
         : await runSteps(session, manifest, inputs, names);
     return reduce(found, call.best);
@@ -162,7 +171,7 @@ async function runOnce(
   inputs: Record<string, Tensor>,
   names: readonly string[],
 ): Promise<Record<string, Tensor>> {
-  const feeds = { ...toOrt(inputs), ...constantFeeds(manifest) };
+  const feeds = { ...toOrt(inputs), ...zeroState(manifest), ...constantFeeds(manifest) };
   const results = await session.run(feeds, [...names]);
   return Object.fromEntries(names.map((name) => [name, fromOrt(results[name])]));
 }
@@ -176,12 +185,7 @@ async function runSteps(
 ): Promise<Record<string, Tensor>> {
   const stepCount = Object.values(inputs)[0]?.dims[0] ?? 0;
   const constants = constantFeeds(manifest);
-  let state: Record<string, OrtTensor> = Object.fromEntries(
-    manifest.state.map((one) => [
-      one.in,
-      new OrtTensor('float32', new Float32Array(sizeOf(one.shape)), one.shape),
-    ]),
-  );
+  let state = zeroState(manifest);
   const rows: Record<string, Tensor[]> = Object.fromEntries(names.map((name) => [name, []]));
   for (let step = 0; step < stepCount; step += 1) {
     const stepInputs = Object.fromEntries(
@@ -192,6 +196,15 @@ async function runSteps(
     for (const name of names) rows[name]?.push(fromOrt(results[name]));
   }
   return Object.fromEntries(names.map((name) => [name, joinRows(rows[name] ?? [])]));
+}
+
+function zeroState(manifest: ModelManifest): Record<string, OrtTensor> {
+  return Object.fromEntries(
+    manifest.state.map((one) => [
+      one.in,
+      new OrtTensor('float32', new Float32Array(sizeOf(one.shape)), one.shape),
+    ]),
+  );
 }
 
 function reduce(found: Record<string, Tensor>, best: InferenceCall['best']): Record<string, Tensor> {

@@ -99,6 +99,20 @@ export function numbersOf(node: OnnxNode, attribute: string): number[] {
   });
 }
 
+/** The nodes of a graph that a node holds (`then_branch` of `If`), and the names that come out of it. */
+export function innerGraph(
+  node: OnnxNode,
+  attribute: string,
+): { nodes: OnnxNode[]; outputs: string[] } | undefined {
+  const [graph] = all(parse(node.attributes.get(attribute) ?? new Uint8Array()), field.attribute.graph);
+  if (!graph) return undefined;
+  const fields = parse(graph);
+  return {
+    nodes: all(fields, field.graph.node).map(readNode),
+    outputs: all(fields, field.graph.output).map(nameOf),
+  };
+}
+
 /** A node that holds a graph of its own (`If`, `Loop`): names of this graph may be used in there. */
 export function holdsGraph(node: OnnxNode): boolean {
   return [...node.attributes.values()].some((bytes) =>
