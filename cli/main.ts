@@ -45,7 +45,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   silenceSdkNodeWarning();
-  const io = terminalIo(readEnvironment(), untilInterrupted());
+  const io = terminalIo(readEnvironment(), untilInterrupted(args.includes('--supervised')));
   const program = new Command('touchline')
     .description('Live sport in, finished clips out')
     .exitOverride()
@@ -74,10 +74,11 @@ function report(thrown: unknown, io: CliIo, isJson: boolean): number {
   return exitCodeOf(error);
 }
 
-function untilInterrupted(): AbortSignal {
+/** Who is supervised may be told twice, by its supervisor and by a service manager: it drains, and is killed when that takes too long. */
+function untilInterrupted(isSupervised: boolean): AbortSignal {
   const controller = new AbortController();
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    if (controller.signal.aborted && !isSupervised) process.exit(exitCodes.interrupted);
     controller.abort(new Error('interrupted'));
   };
   process.on('SIGINT', onSignal);

@@ -7,6 +7,7 @@ import { cutClip } from '../clipper/cut-clip.ts';
 import { openMatchDesk } from '../control/open-match-desk.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
 import type { Clock } from '../core/clock.ts';
+import { requireFfmpeg } from '../core/ffmpeg.ts';
 import { findNvenc } from '../core/ffmpeg-hardware.ts';
 import { systemClock } from '../core/clock.ts';
 import { environmentOf, type Config } from './config.ts';
@@ -61,6 +62,7 @@ export async function runHouse(
   signal: AbortSignal,
   use: (house: House) => Promise<void>,
 ): Promise<void> {
+  if (parts.workerCount > 0) requireFfmpeg('looking at segments and cutting clips');
   await makeHome(config.home);
   const database = await openDatabase(config, log);
   const stopped = new AbortController();
@@ -224,6 +226,8 @@ function reachableHost(host: string): string {
 
 /** Takes jobs until `signal` aborts. It opens no database unless the queue lies in one. */
 export async function runWorkerProcess(config: Config, log: Log, signal: AbortSignal): Promise<void> {
+  // Before the first job: each that it took would end as dead.
+  requireFfmpeg('looking at segments and cutting clips');
   const databaseUrl = config.queue.engine === 'postgres' ? await runningDatabase(config, log) : undefined;
   const workerId = newId('wrk', random);
   const workerLog = log.child({ part: 'worker', workerId, instanceId: config.instanceId });

@@ -41,14 +41,7 @@ export async function runFfmpeg(job: FfmpegJob): Promise<Buffer[]> {
 
 /** As `runFfmpeg`, for callers that read the outputs as they come. They must await `exit` and pass it to `throwIfFailed`. */
 export async function startFfmpeg(job: FfmpegJob): Promise<RunningChild> {
-  if (!isOnPath('ffmpeg')) {
-    throw new TouchlineError({
-      code: 'ffmpeg.missing',
-      message: `ffmpeg is not on the PATH (needed for ${job.what}). On Debian: sudo apt-get install -y ffmpeg`,
-      retryable: false,
-      blame: 'environment',
-    });
-  }
+  requireFfmpeg(job.what);
   const polite = job.isBackground === true && isOnPath('nice') ? ['nice', '-n', '15'] : [];
   const ffmpeg = ['ffmpeg', '-nostdin', '-hide_banner', '-loglevel', 'error', ...job.args];
   const command = [...polite, ...(canSandbox() ? sandboxed(ffmpeg, job) : ffmpeg)];
@@ -57,12 +50,23 @@ export async function startFfmpeg(job: FfmpegJob): Promise<RunningChild> {
     args: command.slice(1),
     wallMsMax: job.wallMsMax,
     // bubblewrap killed in its first milliseconds leaves a half of itself that waits for the other for ever.
-    ownsGroup: true,
+    killsGroup: true,
     ...(job.signal ? { signal: job.signal } : {}),
     ...(job.extraOutputs === undefined ? {} : { extraOutputs: job.extraOutputs }),
     ...(job.workFolder === undefined ? {} : { cwd: job.workFolder }),
     // The environment holds credentials; ffmpeg needs none of it.
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' },
+  });
+}
+
+/** @throws TouchlineError `ffmpeg.missing`: nothing that looks or cuts can be done here, and no other try changes that */
+export function requireFfmpeg(what: string): void {
+  if (isOnPath('ffmpeg')) return;
+  throw new TouchlineError({
+    code: 'ffmpeg.missing',
+    message: `ffmpeg is not on the PATH (needed for ${what}). On Debian: sudo apt-get install -y ffmpeg`,
+    retryable: false,
+    blame: 'environment',
   });
 }
 

@@ -30,7 +30,7 @@ export interface ChildOptions {
   /** Another user to run as; needs root. */
   user?: { uid: number; gid: number };
   /** It starts others and may be killed before they are bound to it: then all of its process group are killed. */
-  ownsGroup?: boolean;
+  killsGroup?: boolean;
   /** What the kernel sends it when we die: a server may have to finish its files. KILL by default. */
   deathSignal?: 'KILL' | 'INT';
 }
@@ -44,6 +44,12 @@ export interface RunningChild {
   exit: Promise<ProcessExit>;
   kill(): void;
 }
+
+/**
+ * Ctrl-C reaches every process of the terminal's group. We end our children in an order (publishers, workers, then the
+ * database under them), so none of them may hear of it before we do.
+ */
+const ownGroup = { detached: true } as const;
 
 /** 40 lines tell what ffmpeg choked on; 4 KiB a line keeps a child that prints binary from filling memory. */
 const stderrLineCountMax = 40;
@@ -65,7 +71,7 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
     cwd: options.cwd,
     env: options.env,
     ...options.user,
-    detached: options.ownsGroup ?? false,
+    ...ownGroup,
     stdio: [
       'pipe',
       'pipe',
@@ -79,7 +85,7 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
   let killedFor: ProcessExit['killedFor'];
   const kill = (why?: ProcessExit['killedFor']): void => {
     killedFor ??= why;
-    if (options.ownsGroup !== true || !killGroup(child.pid)) child.kill('SIGKILL');
+    if (options.killsGroup !== true || !killGroup(child.pid)) child.kill('SIGKILL');
   };
   const { wallMsMax } = options;
   const timer = wallMsMax === 'unlimited' ? undefined : setTimeout(() => kill('wall-limit'), wallMsMax);
@@ -152,6 +158,7 @@ export async function startModule(options: {
   if (options.heapMiBMax !== undefined) execArgv.push(`--max-old-space-size=${options.heapMiBMax}`);
   const child = fork(path, [...(options.args ?? [])], {
     execArgv,
+    ...ownGroup,
     env: options.env ?? readEnvironment(),
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', options.stderr === 'inherit' ? 'inherit' : 'pipe', 'ipc'],

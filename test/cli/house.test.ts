@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -87,7 +88,7 @@ describe('touchline', { timeout: 240_000 }, () => {
     expect(existsSync(join(installation.home, 'postgres/data/postmaster.pid'))).toBe(false);
   });
 
-  it('takes a recording in through the server that runs, and ends with it and all of its children', async () => {
+  it('takes a recording in through the server that runs; Ctrl-C ends that and its children in order, the database last', async () => {
     const up = await installation.up();
     const tree = processTree(up.pid);
     expect(tree.filter(({ command }) => command.includes('--supervised'))).toHaveLength(1);
@@ -103,7 +104,9 @@ describe('touchline', { timeout: 240_000 }, () => {
     expect(taken.exitCode, taken.stderrTail.join('\n')).toBe(0);
     expect((taken.json as RunReport).clips).toHaveLength(1);
     const everyone = processTree(up.pid);
-    expect(await up.stop()).toMatchObject({ exitCode: 0 });
+    const exit = await up.interrupt();
+    expect(exit).toMatchObject({ exitCode: 0 });
+    expect(exit.stderrTail.filter((line) => line.startsWith('{'))).toEqual([]);
     expect([...tree, ...everyone].filter(({ pid }) => isAlive(pid))).toEqual([]);
     expect(existsSync(join(installation.home, 'server.json'))).toBe(false);
   });
@@ -163,6 +166,20 @@ describe('what a script learns from the exit code', () => {
     for (const name of ['TOUCHLINE_RTMP_PORT', 'TOUCHLINE_LOG']) {
       expect(done.stderrTail.join('\n')).toContain(name);
     }
+  });
+
+  it('ends with 69 where there is no ffmpeg, before anything is started or a job is taken', async () => {
+    const programs = join(folder, 'few-programs');
+    mkdirSync(programs);
+    symlinkSync('/usr/bin/setpriv', join(programs, 'setpriv'));
+    const bare = await install({ PATH: programs });
+    for (const command of ['up', 'worker']) {
+      const done = await bare.run([command]);
+      expect(done.exitCode, command).toBe(69);
+      expect(done.stderrTail).toEqual([expect.stringMatching(/^touchline: ffmpeg is not on the PATH/)]);
+    }
+    expect(readdirSync(bare.home)).toEqual([]);
+    bare.remove();
   });
 
   it('prints the error as the one document when that was asked for', async () => {

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { startChild } from '../../core/process.ts';
+import { startChild, startModule } from '../../core/process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'touchline-process-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -74,6 +75,30 @@ describe('a child process', () => {
     await expect.poll(() => isAlive(pid), { timeout: 5000 }).toBe(false);
   });
 });
+
+describe.skipIf(process.platform !== 'linux')('Ctrl-C, which reaches the whole group of a terminal', () => {
+  it('does not reach a program that was started', async () => {
+    const child = await run('setInterval(() => {}, 1000)');
+    expect(groupOf(child.pid)).toBe(child.pid);
+    child.kill();
+    await child.exit;
+  });
+
+  it('does not reach a module that was started', async () => {
+    const path = join(folder, 'module.mjs');
+    writeFileSync(path, "process.once('disconnect', () => process.exit()); setInterval(() => {}, 1000);");
+    const child = await startModule({ url: pathToFileURL(path) });
+    expect(groupOf(child.pid)).toBe(child.pid);
+    child.kill();
+    await child.exit;
+  });
+});
+
+/** proc(5): the fields of /proc/PID/stat after the name are state, parent, group. */
+function groupOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -38,6 +38,8 @@ export interface RunningUp {
   terminalReport(channelId: string, wallMsMax: number): Promise<RunReport>;
   /** SIGTERM, and waits for the end. */
   stop(): Promise<ProcessExit>;
+  /** Ctrl-C: SIGINT to the whole process group, as a terminal sends it. */
+  interrupt(): Promise<ProcessExit>;
   kill(): Promise<ProcessExit>;
 }
 
@@ -90,6 +92,10 @@ export async function install(settings: NodeJS.ProcessEnv = {}): Promise<Install
         terminalReport: async (channelId, wallMsMax) => await untilTerminal(get, channelId, wallMsMax),
         stop: async () => {
           process.kill(child.pid, 'SIGTERM');
+          return await child.exit;
+        },
+        interrupt: async () => {
+          process.kill(-child.pid, 'SIGINT');
           return await child.exit;
         },
         kill: async () => {
