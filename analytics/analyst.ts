@@ -17,6 +17,7 @@ import { chooseDevice, type DeviceWish } from './inference/device.ts';
 import { createInference } from './inference/inference-process.ts';
 import { builtInModel, readModelFolder } from './inference/model-folder.ts';
 import type { ModelPack } from './inference/model-manifest.ts';
+import { createGpuDecoding, type GpuDecoding } from './sampling/gpu-decoding.ts';
 import type { PictureRequest } from './sampling/picture-request.ts';
 import { sampleNeighbours, type NeighbourSegment } from './sampling/sample-neighbours.ts';
 import { sampleSegment } from './sampling/sample-segment.ts';
@@ -74,6 +75,7 @@ export function createAnalyst(options: AnalystOptions): Analyst {
   const { device, why } = chooseDevice(options.device ?? 'cpu', () => findCuda(thisMachine(libraryPath)));
   const inference = createInference({ log, device, libraryPath });
   const standing = createStandingFfmpegs({ clock });
+  const gpu = createGpuDecoding({ isWanted: (options.device ?? 'cpu') !== 'cpu', log });
   let equipped: Promise<Equipment> | undefined;
   const equip = async (): Promise<Equipment> => {
     equipped ??= gather(options.modelFolders, inference);
@@ -96,7 +98,7 @@ export function createAnalyst(options: AnalystOptions): Analyst {
     analyse: async (task) => {
       const startedMs = clock.monotonicMs();
       const { detectors } = await equip();
-      const analysis = await lookAt(task, detectors, standing);
+      const analysis = await lookAt(task, detectors, { standing, gpu });
       const wallMs = Math.round(clock.monotonicMs() - startedMs);
       log.debug('segment analysed', { segmentId: task.segment.id, pass: task.pass, wallMs });
       return analysis;
@@ -157,7 +159,7 @@ function refuseDoubles(packs: readonly ModelPack[]): void {
 async function lookAt(
   task: AnalysisTask,
   detectors: readonly Detector[],
-  standing: StandingFfmpegs,
+  decoders: { standing: StandingFfmpegs; gpu: GpuDecoding },
 ): Promise<Analysis> {
   const { segment, bytes, pass, sport, signal } = task;
   const checked = checkSegment(segment, bytes);
@@ -172,7 +174,7 @@ async function lookAt(
   const denseRequests = distinctRequests(needs.filter(isApart));
   const aroundRequests = distinctRequests(needs.filter((one) => one.neighbours));
   const wantsSound = needs.some((one) => one.sound);
-  const sampling = { segment, bytes, checked, standing, signal };
+  const sampling = { segment, bytes, checked, signal, ...decoders };
   const [sampled, dense, around] = await Promise.all([
     sampleSegment({ ...sampling, pass, requests, wantsSound }),
     denseRequests.length > 0
@@ -182,8 +184,8 @@ async function lookAt(
       segment,
       neighbours: task.neighbours ?? [],
       requests: aroundRequests,
-      standing,
       signal,
+      ...decoders,
     }),
   ]);
 

@@ -2,6 +2,7 @@ import { asTouchlineError } from '../../core/errors.ts';
 import type { SegmentRecord } from '../../core/segment.ts';
 import type { Neighbours, Picture } from '../detectors/detector.ts';
 import type { PictureRequest } from './picture-request.ts';
+import type { GpuDecoding } from './gpu-decoding.ts';
 import { sampleSegment } from './sample-segment.ts';
 import { checkSegment } from './segment-check.ts';
 import type { StandingFfmpegs } from './standing-ffmpeg.ts';
@@ -21,6 +22,7 @@ export async function sampleNeighbours(options: {
   neighbours: readonly NeighbourSegment[];
   requests: readonly PictureRequest[];
   standing: StandingFfmpegs;
+  gpu?: GpuDecoding;
   signal: AbortSignal;
 }): Promise<Neighbours[]> {
   const { segment, neighbours, requests } = options;
@@ -39,7 +41,12 @@ export async function sampleNeighbours(options: {
 
 async function picturesOf(
   { segment, read }: NeighbourSegment,
-  options: { requests: readonly PictureRequest[]; standing: StandingFfmpegs; signal: AbortSignal },
+  options: {
+    requests: readonly PictureRequest[];
+    standing: StandingFfmpegs;
+    gpu?: GpuDecoding;
+    signal: AbortSignal;
+  },
 ): Promise<Picture[][]> {
   try {
     const bytes = await read();

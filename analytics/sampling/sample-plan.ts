@@ -26,8 +26,10 @@ export function planSampling(options: {
   source: SourcePictures | undefined;
   requests: readonly PictureRequest[];
   wantsSound: boolean;
+  /** NVDEC decodes. Default false. */
+  onGpu?: boolean;
 }): SamplePlan {
-  const { pass, source, wantsSound } = options;
+  const { pass, source, wantsSound, onGpu = false } = options;
   const requests = source ? options.requests : [];
   const outputs: string[][] = [];
   for (const [index] of requests.entries()) {
@@ -50,13 +52,14 @@ export function planSampling(options: {
   }
   const graph =
     source && requests.length > 0
-      ? ['-filter_complex_threads', '1', '-filter_complex', filterGraph(requests, source)]
+      ? ['-filter_complex_threads', '1', '-filter_complex', filterGraph(requests, source, onGpu)]
       : [];
   return {
     args: [
       '-copyts',
       '-threads',
       '1',
+      ...(onGpu && source ? gpuArgs : []),
       ...decoderArgs(pass, source),
       ...(graph.length === 0 ? ['-vn'] : []),
       // Neither a name nor a content is trusted to say what it is, or to name other files (CVE-2016-1897).
@@ -148,7 +151,11 @@ function decoderArgs(pass: AnalysisPass, source: SourcePictures | undefined): st
   return source.isReordered ? ['-skip_frame', 'bidir'] : [];
 }
 
-function filterGraph(requests: readonly PictureRequest[], source: SourcePictures): string {
+/** With pictures asked for in its memory, ffmpeg cannot fall back to the CPU without a word (`core/ffmpeg-hardware.ts`). */
+const gpuArgs = ['-hwaccel', 'cuda', '-hwaccel_output_format', 'cuda'];
+const fromGpu = 'hwdownload,format=nv12,';
+
+function filterGraph(requests: readonly PictureRequest[], source: SourcePictures, onGpu: boolean): string {
   const inputs = requests.map((_, index) => `[in${index}]`).join('');
   const chains = requests.map((request, index) => {
     // 5 ms of tolerance: publishers round times to whole ms.
@@ -160,7 +167,7 @@ function filterGraph(requests: readonly PictureRequest[], source: SourcePictures
       `[tick${index}]crop=2:2:0:0[times${index}]`
     );
   });
-  return [`[0:v:0]split=${requests.length}${inputs}`, ...chains].join(';');
+  return [`[0:v:0]${onGpu ? fromGpu : ''}split=${requests.length}${inputs}`, ...chains].join(';');
 }
 
 function viewFilter({ view }: PictureRequest, source: SourcePictures, index: number): string {

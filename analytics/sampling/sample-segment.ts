@@ -5,6 +5,7 @@ import { msFromTicks, ticksPerSecond, unwrapPts90k } from '../../core/media-time
 import type { SegmentRecord } from '../../core/segment.ts';
 import type { Picture, Sound } from '../detectors/detector.ts';
 import type { PictureRequest } from './picture-request.ts';
+import type { GpuDecoding } from './gpu-decoding.ts';
 import { planSampling, type SamplePlan, type SourcePictures } from './sample-plan.ts';
 import { soundFrom, standingPictures, standingSound } from './sample-standing.ts';
 import { corrupt, type CheckedSegment } from './segment-check.ts';
@@ -28,6 +29,10 @@ interface Sampling {
   requests: readonly PictureRequest[];
   wantsSound: boolean;
   standing: StandingFfmpegs;
+  /** Absent = the CPU decodes everything. */
+  gpu?: GpuDecoding | undefined;
+  /** Default `runFfmpeg`. */
+  run?: typeof runFfmpeg;
   signal: AbortSignal;
 }
 
@@ -64,9 +69,35 @@ export async function sampleSegment(sampling: Sampling): Promise<Sampled> {
   };
 }
 
+/** Keyframes alone (the coarse pass) cost the CPU less than the way to the GPU and back. */
 async function sampleAlone(sampling: Sampling, source: SourcePictures | undefined): Promise<Sampled> {
+  const { gpu, pass, requests, signal } = sampling;
+  const isForGpu = pass === 'fine' && source !== undefined && requests.length > 0;
+  if (!gpu || !isForGpu || !(await gpu.isOn())) return await sampleOn('cpu', sampling, source);
+  try {
+    return await sampleOn('gpu', sampling, source);
+  } catch (thrown) {
+    if (signal.aborted) throw thrown;
+    // Only who decodes everything can call a segment corrupt.
+    const sampled = await sampleOn('cpu', sampling, source);
+    gpu.onFault(asTouchlineError(thrown));
+    return sampled;
+  }
+}
+
+async function sampleOn(
+  decoder: 'cpu' | 'gpu',
+  sampling: Sampling,
+  source: SourcePictures | undefined,
+): Promise<Sampled> {
   const { segment, checked, pass, requests, wantsSound } = sampling;
-  const plan = planSampling({ pass, source: requests.length > 0 ? source : undefined, requests, wantsSound });
+  const plan = planSampling({
+    pass,
+    source: requests.length > 0 ? source : undefined,
+    requests,
+    wantsSound,
+    onGpu: decoder === 'gpu',
+  });
   const outputs = plan.outputCount === 0 ? [] : await decode(plan, sampling);
   const pictures = plan.sizes.map((size, index) => {
     const times = readTimes(outputs[2 * index + 1], segment);
@@ -80,10 +111,11 @@ async function sampleAlone(sampling: Sampling, source: SourcePictures | undefine
 
 async function decode(
   plan: SamplePlan,
-  options: { segment: SegmentRecord; bytes: Uint8Array; signal: AbortSignal },
+  options: Pick<Sampling, 'segment' | 'bytes' | 'run' | 'signal'>,
 ): Promise<Buffer[]> {
+  const { run = runFfmpeg } = options;
   try {
-    return await runFfmpeg({
+    return await run({
       args: plan.args,
       what: `sampling segment ${options.segment.id}`,
       input: options.bytes,
