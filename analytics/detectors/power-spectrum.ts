@@ -1,6 +1,9 @@
-/** Power spectrum of real samples under a Hann window: radix-2 FFT, tables made once. */
+/**
+ * Power spectrum of real samples under a Hann window: radix-2 FFT, tables made once. Two real samples stand for one complex
+ * number, so that the transform is half as long as the samples are; its outcome is taken apart behind it.
+ */
 export class PowerSpectrum {
-  readonly #size: number;
+  readonly #half: number;
   readonly #window: Float64Array;
   readonly #cosine: Float64Array;
   readonly #sine: Float64Array;
@@ -11,50 +14,70 @@ export class PowerSpectrum {
 
   /** @param size a power of two, at most 65536 */
   constructor(size: number) {
-    this.#size = size;
-    const table = (value: (index: number) => number, count = size): Float64Array =>
+    const half = size / 2;
+    const table = (value: (index: number) => number, count: number): Float64Array =>
       Float64Array.from({ length: count }, (_, index) => value(index));
-    this.#window = table((index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * index) / size));
-    this.#cosine = table((index) => Math.cos((2 * Math.PI * index) / size), size / 2);
-    this.#sine = table((index) => Math.sin((2 * Math.PI * index) / size), size / 2);
-    this.#real = new Float64Array(size);
-    this.#imaginary = new Float64Array(size);
-    this.#power = new Float64Array(size / 2 + 1);
-    this.#reversed = reversedBits(size);
+    this.#half = half;
+    this.#window = table((index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * index) / size), size);
+    this.#cosine = table((index) => Math.cos((2 * Math.PI * index) / size), half);
+    this.#sine = table((index) => Math.sin((2 * Math.PI * index) / size), half);
+    this.#real = new Float64Array(half);
+    this.#imaginary = new Float64Array(half);
+    this.#power = new Float64Array(half + 1);
+    this.#reversed = reversedBits(half);
   }
 
   /** Of `size` samples from `first` on. The result is overwritten by the next call. */
   of(samples: Float32Array, first: number): Float64Array {
     const real = this.#real;
     const imaginary = this.#imaginary;
-    imaginary.fill(0);
-    for (let index = 0; index < this.#size; index += 1) {
-      real[this.#reversed[index] ?? 0] = (samples[first + index] ?? 0) * (this.#window[index] ?? 0);
+    const window = this.#window;
+    for (let index = 0, at = 0; index < this.#half; index += 1, at += 2) {
+      const to = this.#reversed[index] as number;
+      real[to] = (samples[first + at] ?? 0) * (window[at] as number);
+      imaginary[to] = (samples[first + at + 1] ?? 0) * (window[at + 1] as number);
     }
     this.#transform(real, imaginary);
-    for (let bin = 0; bin < this.#power.length; bin += 1) {
-      this.#power[bin] = (real[bin] ?? 0) ** 2 + (imaginary[bin] ?? 0) ** 2;
-    }
+    this.#takeApart(real, imaginary);
     return this.#power;
   }
 
+  /** The hot loop of the whistle: every index is inside by construction. */
   #transform(real: Float64Array, imaginary: Float64Array): void {
-    for (let half = 1; half < this.#size; half *= 2) {
-      const stride = this.#size / (2 * half);
-      for (let group = 0; group < this.#size; group += 2 * half) {
-        for (let index = 0; index < half; index += 1) {
-          const cosine = this.#cosine[index * stride] ?? 0;
-          const sine = this.#sine[index * stride] ?? 0;
-          const even = group + index;
+    for (let half = 1; half < this.#half; half *= 2) {
+      const stride = this.#half / half; // The tables are for twice the length.
+      for (let index = 0; index < half; index += 1) {
+        const cosine = this.#cosine[index * stride] as number;
+        const sine = this.#sine[index * stride] as number;
+        for (let even = index; even < this.#half; even += 2 * half) {
           const odd = even + half;
-          const re = (real[odd] ?? 0) * cosine + (imaginary[odd] ?? 0) * sine;
-          const im = (imaginary[odd] ?? 0) * cosine - (real[odd] ?? 0) * sine;
-          real[odd] = (real[even] ?? 0) - re;
-          imaginary[odd] = (imaginary[even] ?? 0) - im;
-          real[even] = (real[even] ?? 0) + re;
-          imaginary[even] = (imaginary[even] ?? 0) + im;
+          const oddReal = real[odd] as number;
+          const oddImaginary = imaginary[odd] as number;
+          const re = oddReal * cosine + oddImaginary * sine;
+          const im = oddImaginary * cosine - oddReal * sine;
+          real[odd] = (real[even] as number) - re;
+          imaginary[odd] = (imaginary[even] as number) - im;
+          real[even] = (real[even] as number) + re;
+          imaginary[even] = (imaginary[even] as number) + im;
         }
       }
+    }
+  }
+
+  /** The spectra of the even and of the odd samples lie in one: the parts that mirror each other tell them apart. */
+  #takeApart(real: Float64Array, imaginary: Float64Array): void {
+    for (let bin = 0; bin <= this.#half; bin += 1) {
+      const at = bin === this.#half ? 0 : bin;
+      const mirror = bin === 0 ? 0 : this.#half - bin;
+      const evenReal = ((real[at] as number) + (real[mirror] as number)) / 2;
+      const evenImaginary = ((imaginary[at] as number) - (imaginary[mirror] as number)) / 2;
+      const oddReal = ((imaginary[at] as number) + (imaginary[mirror] as number)) / 2;
+      const oddImaginary = ((real[mirror] as number) - (real[at] as number)) / 2;
+      const cosine = bin === this.#half ? -1 : (this.#cosine[bin] as number);
+      const sine = bin === this.#half ? 0 : (this.#sine[bin] as number);
+      const re = evenReal + oddReal * cosine + oddImaginary * sine;
+      const im = evenImaginary + oddImaginary * cosine - oddReal * sine;
+      this.#power[bin] = re * re + im * im;
     }
   }
 }

@@ -65,8 +65,9 @@ export function findWhistles(sound: Sound): Spot[] {
   });
 }
 
+const spectrum = new PowerSpectrum(fftSize);
+
 function tonesOf(sound: Sound): Tone[] {
-  const spectrum = new PowerSpectrum(fftSize);
   const hzPerBin = sound.sampleRateHz / fftSize;
   const low = Math.ceil(lowestHz / hzPerBin);
   const high = Math.floor(highestHz / hzPerBin);
