@@ -160,7 +160,9 @@ export class RunDesk {
         return await this.#bury(runId, { jobId: result.jobId, reason, attempts: result.attempt });
       }
     }
-    const row = await db.selectFrom('jobs').select('run_id').where('id', '=', dead.jobId).executeTakeFirst();
+    // Of a result that no version here can read, the name still says which job waits for it (`worker/worker.ts`).
+    const jobId = dead.jobId.replace(/^result-/, '');
+    const row = await db.selectFrom('jobs').select('run_id').where('id', '=', jobId).executeTakeFirst();
     if (!row) {
       log.warn('the queue gave up a job that the ledger does not know', {
         jobId: dead.jobId,
@@ -168,9 +170,9 @@ export class RunDesk {
       });
       return;
     }
-    log.error('the queue gave up a job', { jobId: dead.jobId, reason: dead.reason, atMs: clock.nowMs() });
+    log.error('the queue gave up a job', { jobId, reason: dead.reason, atMs: clock.nowMs() });
     const reason = `given-up: ${dead.reason}`;
-    await this.#bury(row.run_id, { jobId: dead.jobId, reason, attempts: dead.attempts });
+    await this.#bury(row.run_id, { jobId, reason, attempts: dead.attempts });
   }
 
   /** Another chance for what is dead, by a person's wish. @throws `segment.not-found`, `segment.taken`, `segment.late` */

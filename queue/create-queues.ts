@@ -6,6 +6,7 @@ import type { Random } from '../core/random.ts';
 import { attemptsMax } from './queue.ts';
 import { pollSecondsMax, SqsApi } from './sqs-api.ts';
 import { layoutOf, queueNames } from './sqs-layout.ts';
+import { messageBytesMax } from './sqs-message.ts';
 
 export interface QueueReport {
   name: string;
@@ -82,6 +83,8 @@ function wanted(options: { kmsKeyId: string | undefined }): Attributes {
   return {
     // 14 days, the longest: what waits may have to outlast a holiday.
     MessageRetentionPeriod: String(14 * 86_400),
+    // What a message of ours may have; queues that are older than August 2025 take a quarter of it.
+    MaximumMessageSize: String(messageBytesMax),
     // Each poll of ours says how long it waits and for how long it hides; these are for other tools.
     VisibilityTimeout: '30',
     ReceiveMessageWaitTimeSeconds: String(pollSecondsMax),

@@ -1,11 +1,9 @@
 import type { Message } from '@aws-sdk/client-sqs';
-import { z } from 'zod';
-
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { attemptsMax, type DeadJob } from './queue.ts';
 import { batchCountMax, pollSecondsMax, type SqsApi } from './sqs-api.ts';
-import { decodeMessage } from './sqs-message.ts';
+import { decodeMessage, idSaidBy } from './sqs-message.ts';
 import type { TroubleLog } from './trouble-log.ts';
 
 /** Handing a dead job out is a line in the ledger. */
@@ -83,16 +81,6 @@ function toDead(message: Message): DeadJob {
       reason?.StringValue ?? 'it was received too often: its worker died each time before it could say why',
     attempts: Number(attempts?.StringValue ?? attemptsMax),
   };
-}
-
-/** Another version's job has an id too. */
-function idSaidBy(body: string): string | undefined {
-  try {
-    const said = z.object({ job: z.object({ id: z.string() }) }).safeParse(JSON.parse(body));
-    return said.data?.job.id;
-  } catch {
-    return undefined;
-  }
 }
 
 /** What SQS takes as text: no control characters but tab and line ends, and not nothing. */

@@ -8,7 +8,8 @@ import { job as jobSchema, type Job } from '../core/jobs.ts';
 /** The body of a message names its schema, so that another version's is recognised and not guessed at. */
 const schema = 'touchline.job/1';
 /** SQS takes 1 MiB with the attributes; a dead job gets some of those. */
-export const bodyBytesMax = 1_048_576 - 8_192;
+export const messageBytesMax = 1_048_576;
+export const bodyBytesMax = messageBytesMax - 8_192;
 /** SQS bills by 64 KiB. The signals of a result are numbers in JSON, which shrink to a fifth. */
 const plainBytesMax = 60_000;
 /** A job of this size would be a fault of ours; what claims to be larger is a bomb. */
@@ -23,7 +24,9 @@ const envelope = z.union([
 export function encodeMessage(job: Job): string {
   const plain = storable(JSON.stringify({ schema, job }));
   if (Buffer.byteLength(plain) <= plainBytesMax) return plain;
-  const packed = JSON.stringify({ schema, gzip: gzipSync(JSON.stringify(job)).toString('base64') });
+  // The id stands outside, for who can read no more of it than that.
+  const gzip = gzipSync(JSON.stringify(job)).toString('base64');
+  const packed = storable(JSON.stringify({ schema, id: job.id, gzip }));
   if (packed.length <= bodyBytesMax) return packed;
   throw new TouchlineError({
     code: 'queue.too-large',
@@ -48,6 +51,17 @@ export function decodeMessage(body: string): DecodedMessage {
     return { job: undefined, problem: `it is no job (${issue?.path.join('.')}: ${issue?.message})` };
   } catch (error) {
     return { job: undefined, problem: `it cannot be read (${(error as Error).message.slice(0, 200)})` };
+  }
+}
+
+/** Of a message that may be another version's, or damaged. */
+export function idSaidBy(body: string): string | undefined {
+  try {
+    const said = z.object({ id: z.string() });
+    const { data } = z.union([said, z.object({ job: said })]).safeParse(JSON.parse(body));
+    return data && ('job' in data ? data.job.id : data.id);
+  } catch {
+    return undefined;
   }
 }
 

@@ -193,6 +193,30 @@ describe('a run at the match desk', () => {
     await expect(rig.desk.retrySegment(dead[0]?.id ?? '')).rejects.toMatchObject({ code: 'segment.late' });
   });
 
+  it('ends when what a worker of another version says cannot be read: the segment is dead, and can be redriven', async () => {
+    rig = await openDeskRig(await postgres.migratedDatabase());
+    const { broker } = rig;
+    const put = broker.put.bind(broker);
+    let isOtherVersion = true;
+    broker.put = (job) => {
+      if (job.kind !== 'result' || job.result.of !== 'analyse' || !isOtherVersion) return put(job);
+      const reason = 'queue.bad-message: its schema is "touchline.job/2"';
+      broker.dead.set(job.id, { jobId: job.id, job: undefined, reason, attempts: 1 });
+    };
+    rig.work({ analyse: seesGoal });
+    const run = await play(rig, 3);
+    await rig.untilEvent((event) => event.kind === 'run.finished');
+    const dead = await rig.desk.listDead({ runId: run.runId });
+    expect(dead).toHaveLength(3);
+    expect(dead[0]?.deadReason).toBe('given-up: queue.bad-message: its schema is "touchline.job/2"');
+
+    isOtherVersion = false;
+    const lastEventId = await rig.desk.lastEventId();
+    for (const { id } of dead) await rig.desk.retrySegment(id);
+    await rig.untilEvent((event) => event.kind === 'run.finished' && event.id > lastEventId);
+    expect(await rig.desk.runReport(run.runId)).toMatchObject({ segments: { total: 3, noClip: 3 } });
+  });
+
   it('ends also when all that it had is dead on arrival', async () => {
     rig = await openDeskRig(await postgres.migratedDatabase());
     const { events } = rig.ingest;

@@ -65,13 +65,16 @@ describe.skipIf(!hasMoto)(`queues on SQS${hasMoto ? '' : '; needs moto_server'}`
     await sqs.client.send(
       new SetQueueAttributesCommand({
         QueueUrl: await urlOf(`${prefix}-result`),
-        Attributes: { MessageRetentionPeriod: '60' },
+        Attributes: { MessageRetentionPeriod: '60', MaximumMessageSize: '262144' },
       }),
     );
     const expected = {
       name: `${prefix}-result`,
       state: 'changed',
-      differences: [{ attribute: 'MessageRetentionPeriod', is: '60', shouldBe: '1209600' }],
+      differences: [
+        { attribute: 'MessageRetentionPeriod', is: '60', shouldBe: '1209600' },
+        { attribute: 'MaximumMessageSize', is: '262144', shouldBe: '1048576' },
+      ],
     };
     expect(await create(prefix, { isDryRun: true })).toContainEqual(expected);
     expect((await attributesOf(`${prefix}-result`))['MessageRetentionPeriod']).toBe('60');

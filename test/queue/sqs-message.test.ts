@@ -9,7 +9,7 @@ import { makeJob } from '../support/queue-jobs.ts';
 describe('the body of a message', () => {
   it.each([
     ['plain', 'it broke', /^{"schema":"touchline\.job\/1","job":/],
-    ['packed', 'it broke '.repeat(10_000), /^{"schema":"touchline\.job\/1","gzip":/],
+    ['packed', 'it broke '.repeat(10_000), /^{"schema":"touchline\.job\/1","id":"job","gzip":/],
     ['with characters that SQS refuses', 'a\ufffe\uffff\u0000\ud800b', /\\ufffe\\uffff\\u0000\\ud800b/],
   ])('%s comes back as it was', (_what, message, expected) => {
     const job = makeJob('job', {}, message);
