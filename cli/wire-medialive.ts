@@ -36,11 +36,7 @@ export async function openMediaLive(
   const storePrefix = config.store.kind === 's3' ? config.store.prefix : '';
   const aws = openAws(config, options);
   const url = config.mediaLiveEvents;
-  const region =
-    /\/\/sqs\.([a-z0-9-]+)\./.exec(url ?? '')?.[1] ??
-    config.mediaLiveRegion ??
-    config.given.env['AWS_REGION']?.reveal() ??
-    '';
+  const region = eventsRegionOf(config);
   const inbox = url === undefined ? undefined : await openInbox({ url, region, clock, random });
   return {
     createDriver: (events, records) =>
@@ -90,6 +86,13 @@ export function openAws(
       passphrases.close();
     },
   };
+}
+
+/** The address of the events' queue says it, where it is AWS's. */
+export function eventsRegionOf(config: Config): string {
+  const { mediaLiveEvents: url = '', mediaLiveRegion, given } = config;
+  const said = /\/\/sqs\.([a-z0-9-]+)\./.exec(url)?.[1];
+  return said ?? mediaLiveRegion ?? given.env['AWS_REGION']?.reveal() ?? '';
 }
 
 function placeOf(config: Config): MediaLivePlace {

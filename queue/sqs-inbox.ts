@@ -37,10 +37,7 @@ export async function openInbox(options: {
   const { url } = options;
   const api = new SqsApi(options);
   try {
-    const { RedrivePolicy = '' } = await api.attributesOf(url, ['RedrivePolicy']);
-    const deadName = /"deadLetterTargetArn"\s*:\s*"arn:[^"]+:([^":]+)"/.exec(RedrivePolicy)?.[1];
-    const deadUrl = deadName === undefined ? undefined : await api.urlOf(deadName);
-    if (deadUrl === undefined) throw noDeadLetters(url);
+    const deadUrl = await deadLettersOf(api, url);
     const grave = new Grave({ api, url: deadUrl });
     const removals = new Batcher<string>({
       countMax: batchCountMax,
@@ -70,6 +67,15 @@ export async function openInbox(options: {
     api.close();
     throw error;
   }
+}
+
+/** The address of its dead-letter queue. @throws TouchlineError as `openInbox` */
+export async function deadLettersOf(api: SqsApi, url: string): Promise<string> {
+  const { RedrivePolicy = '' } = await api.attributesOf(url, ['RedrivePolicy']);
+  const name = /"deadLetterTargetArn"\s*:\s*"arn:[^"]+:([^":]+)"/.exec(RedrivePolicy)?.[1];
+  const deadUrl = name === undefined ? undefined : await api.urlOf(name);
+  if (deadUrl === undefined) throw noDeadLetters(url);
+  return deadUrl;
 }
 
 function noDeadLetters(url: string): TouchlineError {

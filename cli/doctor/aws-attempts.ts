@@ -15,6 +15,7 @@ import type { InputWish } from '../../ingest/medialive/input-wish.ts';
 import type { ListedGroup, ListedInput, MediaLiveApi } from '../../ingest/medialive/medialive-port.ts';
 import type { PassphraseVault } from '../../ingest/medialive/reconciler.ts';
 import type { SqsApi } from '../../queue/sqs-api.ts';
+import { deadLettersOf } from '../../queue/sqs-inbox.ts';
 import { layoutOf, queueNames } from '../../queue/sqs-layout.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
 import { S3Bucket } from '../../store/s3-bucket.ts';
@@ -118,6 +119,24 @@ export function queueAttempts(
     );
   }
   return attempts;
+}
+
+/** The queue of the bucket's events, and where those of them go that cannot be read. */
+export function eventAttempts(api: SqsApi, url: string, region: string): Attempt[] {
+  const resource = `arn:aws:sqs:${region}:*:${url.split('/').at(-1)}`;
+  let dead: string | undefined;
+  const onQueue = (action: string, run: () => Promise<unknown>): Attempt => ({ action, resource, run });
+  return [
+    onQueue('sqs:GetQueueAttributes, and GetQueueUrl of its dead letters', async () => {
+      dead = await deadLettersOf(api, url);
+    }),
+    onQueue('sqs:ReceiveMessage', async () => await api.receiveNothing(url)),
+    onQueue('sqs:DeleteMessage', async () => await api.remove(url, [noReceipt])),
+    onQueue(
+      'sqs:SendMessage to its dead letters',
+      async () => await api.sendNothing(needed(dead, 'they were not found')),
+    ),
+  ];
 }
 
 /** MediaLive counts its ids from 1. */

@@ -5,8 +5,14 @@ import type { Random } from '../../core/random.ts';
 import { SqsApi } from '../../queue/sqs-api.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Config } from '../config.ts';
-import { openAws } from '../wire-medialive.ts';
-import { mediaLiveAttempts, queueAttempts, storeAttempts, type Attempt } from './aws-attempts.ts';
+import { eventsRegionOf, openAws } from '../wire-medialive.ts';
+import {
+  eventAttempts,
+  mediaLiveAttempts,
+  queueAttempts,
+  storeAttempts,
+  type Attempt,
+} from './aws-attempts.ts';
 
 /** One permission, tried by using it where that changes nothing. */
 export interface PermissionFinding {
@@ -46,6 +52,15 @@ export async function checkAws(
       findings.push(...(await tryAll(mediaLiveAttempts(aws, config, { clock, random }))));
     } finally {
       aws.close();
+    }
+  }
+  if (config.mediaLiveRole !== undefined && config.mediaLiveEvents !== undefined) {
+    const region = eventsRegionOf(config);
+    const api = new SqsApi({ region, clock, random });
+    try {
+      findings.push(...(await tryAll(eventAttempts(api, config.mediaLiveEvents, region))));
+    } finally {
+      api.close();
     }
   }
   return findings;

@@ -6,6 +6,7 @@ import { systemClock as clock } from '../../core/clock.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import { systemRandom as random } from '../../core/random.ts';
 import { createQueues } from '../../queue/create-queues.ts';
+import { SqsApi } from '../../queue/sqs-api.ts';
 import { MediaLiveFake } from '../support/medialive-fake.ts';
 import { serveMediaLiveFake } from '../support/medialive-fake-server.ts';
 import { hasMoto, startMoto, type Moto } from '../support/moto.ts';
@@ -108,6 +109,28 @@ describe.skipIf(!hasMoto)('the permissions that the settings need', { timeout: 6
     }
   });
 
+  it("are tried on the queue of the bucket's events, which needs somewhere for what cannot be read", async () => {
+    const api = new SqsApi({ region: 'eu-west-1', clock, random });
+    const events = await api.create('bucket-events', {});
+    const ofEvents = async (): Promise<[string, string][]> => {
+      const { findings } = await askMediaLive(() => false, { TOUCHLINE_MEDIALIVE_EVENTS: events });
+      const found = findings.filter(({ resource }) => resource.endsWith(':bucket-events'));
+      return found.map(({ action, level }) => [action, level]);
+    };
+    expect(await ofEvents()).toEqual([
+      ['sqs:GetQueueAttributes, and GetQueueUrl of its dead letters', 'warn'],
+      ['sqs:ReceiveMessage', 'ok'],
+      ['sqs:DeleteMessage', 'ok'],
+      ['sqs:SendMessage to its dead letters', 'warn'],
+    ]);
+    const dead = await api.create('bucket-events-dead', {});
+    const deadLetterTargetArn = (await api.attributesOf(dead, ['QueueArn']))['QueueArn'];
+    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 5 });
+    await api.setAttributes(events, { RedrivePolicy });
+    expect((await ofEvents()).map(([, level]) => level)).toEqual(['ok', 'ok', 'ok', 'ok']);
+    api.close();
+  });
+
   it('are said to be unclear, not missing, where a policy may allow them on what carries our tag alone', async () => {
     const onChannels = /^(Update|Start|Stop|Delete|Restart)Channel|^ListAlerts$/;
     const { findings } = await askMediaLive((operation) => onChannels.test(operation));
@@ -173,6 +196,7 @@ describe('an answer of AWS', () => {
 /** As a role that is refused the operations that `isDenied` names. */
 async function askMediaLive(
   isDenied: (operation: string) => boolean | undefined,
+  env: Record<string, string> = {},
 ): Promise<{ findings: PermissionFinding[]; fake: MediaLiveFake }> {
   const fake = new MediaLiveFake({
     nowMs: () => clock.nowMs(),
@@ -183,7 +207,7 @@ async function askMediaLive(
   process.env['AWS_ENDPOINT_URL_SERVICE_QUOTAS'] = server.url;
   try {
     const role = 'arn:aws:iam::123456789012:role/medialive';
-    return { findings: await ask({ TOUCHLINE_MEDIALIVE_ROLE: role }), fake };
+    return { findings: await ask({ TOUCHLINE_MEDIALIVE_ROLE: role, ...env }), fake };
   } finally {
     delete process.env['AWS_ENDPOINT_URL_MEDIALIVE'];
     delete process.env['AWS_ENDPOINT_URL_SERVICE_QUOTAS'];
