@@ -71,7 +71,7 @@ function attachChange(
     );
     const lastMs = replay?.fromMs ?? untilMs;
     const candidate = strongest(
-      candidates.filter((one) => isInSpan(one) && one.atMs <= lastMs && isTelling(one)),
+      candidates.filter((one) => isInSpan(one) && one.atMs <= lastMs && isTelling(one, rules)),
     );
     const usualMs = replay ? replay.fromMs - rules.replay.lagMs : change.atMs - rules.score.lagMs;
     const atMs = candidate?.atMs ?? Math.max(0, fromMs, usualMs);
@@ -89,9 +89,12 @@ function attachChange(
   if (!event.change || change.step.worth >= event.change.step.worth) event.change = change;
 }
 
-/** A lone whistle is no better guess than the usual delay of the bug. */
-function isTelling(candidate: Candidate): boolean {
-  return candidate.score >= candidate.threshold / 2;
+/**
+ * A lone whistle is no better guess than the usual delay of the bug. Measured against the threshold with sound everywhere: the
+ * lower one without is there to show something at all, and does not make a handful of cuts a better witness than the bug.
+ */
+function isTelling(candidate: Candidate, rules: Rules): boolean {
+  return candidate.score >= rules.threshold / 2;
 }
 
 function attachReplay(events: readonly Event[], absence: BugAbsence, rules: Rules): void {

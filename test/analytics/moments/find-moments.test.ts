@@ -101,6 +101,11 @@ describe('findMoments', () => {
       },
       42_000,
     ],
+    [
+      'before the replay in a mute feed too, and not where there were three cuts',
+      { bugAway: [{ fromMs: 50_000, untilMs: 62_000 }], hasSound: false, cutsMs: [21_000, 24_000, 27_500] },
+      42_000,
+    ],
     ['where something stirred before', { roars: [{ fromMs: 54_000, untilMs: 58_000, riseDb: 6 }] }, 54_000],
   ])('puts a score that changed in silence %s', (_where, scene, peakMs) => {
     const moments = findMoments(evidenceOf(resultsOf({ ...goal, roars: [], cutsMs: [], ...scene })), soccer);
