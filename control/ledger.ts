@@ -169,6 +169,8 @@ export async function insertJob(db: Db, job: AnalyseJob | CutJob, nowMs: number)
       attempt: null,
       instance_id: null,
       worker_id: null,
+      request_id: null,
+      work_ms: null,
     })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
@@ -189,6 +191,8 @@ export async function closeJob(db: Db, result: AnalyseResult | CutResult): Promi
       attempt: result.attempt,
       instance_id: result.instanceId,
       worker_id: result.workerId,
+      request_id: result.requestId ?? null,
+      work_ms: Math.max(0, result.finishedAtMs - result.startedAtMs),
     })
     .where('id', '=', result.jobId)
     .where('state', '=', 'sent')

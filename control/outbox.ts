@@ -80,7 +80,8 @@ export class Outbox {
     const nowMs = clock.nowMs();
     const jobs = rows.flatMap(({ id, payload }): (AnalyseJob | CutJob)[] => {
       const parsed = jobSchema.safeParse({ ...payload, queuedAtMs: nowMs });
-      if (parsed.success && parsed.data.kind !== 'result') return [parsed.data];
+      if (parsed.success && (parsed.data.kind === 'analyse' || parsed.data.kind === 'cut'))
+        return [parsed.data];
       log.error('a job in the ledger cannot be read', { jobId: id, problem: parsed.error?.message });
       return [];
     });

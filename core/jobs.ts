@@ -54,6 +54,8 @@ const served = {
   workerId: z.string(),
   startedAtMs: z.int(),
   finishedAtMs: z.int(),
+  /** Of this delivery: the worker's log lines carry it. */
+  requestId: z.string().max(60).optional(),
 };
 
 /** Terminal fault: nothing will mend it by trying again. */
@@ -87,7 +89,29 @@ export const resultJob = z.object({
   result: z.discriminatedUnion('of', [analyseResult, cutResult]),
 });
 
-export const job = z.discriminatedUnion('kind', [analyseJob, cutJob, resultJob]);
+/** How a worker is: it has no other way to say so than the queue. The newest counts, so one of each worker may wait. */
+export const beatJob = z.object({
+  kind: z.literal('beat'),
+  ...jobBase,
+  beat: z.object({
+    workerId: z.string(),
+    instanceId: z.string(),
+    /** Ascends with each beat of a worker. */
+    number: z.int().positive(),
+    sentAtMs: z.int(),
+    startedAtMs: z.int(),
+    slots: z.object({ analyse: z.int().min(0), cut: z.int().min(0) }),
+    jobIds: z.array(z.string()).max(64),
+    state: z.enum(['working', 'draining', 'drained']),
+    lastCompletedAtMs: z.int().optional(),
+    completedCount: z.int().min(0),
+    /** Seconds in its slots per second, over the last minute. */
+    throughput: z.number().min(0),
+    isDeviceOk: z.boolean(),
+  }),
+});
+
+export const job = z.discriminatedUnion('kind', [analyseJob, cutJob, resultJob, beatJob]);
 
 export type AnalysisPass = z.infer<typeof analysisPass>;
 export type AnalyseJob = z.infer<typeof analyseJob>;
@@ -95,5 +119,6 @@ export type CutJob = z.infer<typeof cutJob>;
 export type ResultJob = z.infer<typeof resultJob>;
 export type AnalyseResult = z.infer<typeof analyseResult>;
 export type CutResult = z.infer<typeof cutResult>;
+export type BeatJob = z.infer<typeof beatJob>;
 export type Job = z.infer<typeof job>;
 export type JobKind = Job['kind'];

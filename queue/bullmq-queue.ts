@@ -92,7 +92,12 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
       queue.on('error', (error) => this.#reportUnlessClosed(error));
       return queue;
     };
-    this.#queues = { analyse: open('analyse'), cut: open('cut'), result: open('result') };
+    this.#queues = {
+      analyse: open('analyse'),
+      cut: open('cut'),
+      result: open('result'),
+      beat: open('beat'),
+    };
     this.capabilities = {
       engine: engine.name,
       ordersByDeadline: true,
@@ -299,7 +304,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   }
 }
 
-const kinds = ['analyse', 'cut', 'result'] as const satisfies readonly JobKind[];
+const kinds = ['analyse', 'cut', 'result', 'beat'] as const satisfies readonly JobKind[];
 const dayMs = 86_400_000;
 /** One INSERT for so many; their payloads are some KB each. */
 const putCountMax = 500;

@@ -41,7 +41,12 @@ export async function createQueues(options: {
     for (const name of sources) {
       // In a dry run it may not be there yet, and so have no ARN.
       const redrive = dead.arn === undefined ? {} : { RedrivePolicy: redrivePolicy(dead.arn) };
-      const { report } = await bringTo(api, name, { ...wanted(options), ...redrive }, isDryRun);
+      const attributes = {
+        ...wanted(options),
+        ...redrive,
+        ...(layout.bands.beat.includes(name) ? shortLived : {}),
+      };
+      const { report } = await bringTo(api, name, attributes, isDryRun);
       reports.push(report);
     }
     return reports;
@@ -49,6 +54,9 @@ export async function createQueues(options: {
     api.close();
   }
 }
+
+/** How a worker was an hour ago interests nobody: what control did not read in time is gone. */
+const shortLived = { MessageRetentionPeriod: '60' };
 
 type Attributes = Partial<Record<QueueAttributeName, string>>;
 

@@ -179,6 +179,87 @@ create table driver_records (
     name: 'notes on runs',
     sql: `alter table runs add column notes jsonb not null default '[]';`,
   },
+  {
+    version: 4,
+    name: 'the fleet',
+    sql: `
+alter table jobs add column request_id text, add column work_ms bigint;
+-- What waits and what came in lately, counted without a look into the table itself.
+create index jobs_waiting on jobs (kind, variant, created_at_ms) where state = 'sent';
+create index jobs_arrived on jobs (created_at_ms) include (kind, variant);
+drop index jobs_open;
+
+create table workers (
+  worker_id text primary key,
+  instance_id text not null,
+  slots jsonb not null,
+  job_ids jsonb not null,
+  state text not null check (state in ('working', 'draining', 'drained')),
+  beat_number bigint not null,
+  started_at_ms bigint not null,
+  last_beat_at_ms bigint not null,
+  last_completed_at_ms bigint,
+  completed_count bigint not null,
+  throughput double precision not null,
+  clock_skew_ms bigint not null,
+  is_device_ok boolean not null
+);
+create index workers_heard on workers (last_beat_at_ms);
+
+create table machines (
+  instance_id text primary key,
+  pool text not null,
+  launched_at_ms bigint not null,
+  first_completed_at_ms bigint
+);
+create index machines_booted on machines (launched_at_ms desc) where first_completed_at_ms is not null;
+
+create table scaling_decisions (
+  id bigserial primary key,
+  at_ms bigint not null,
+  provider text not null,
+  needed_count integer not null,
+  desired_count integer not null,
+  reason text not null,
+  decision jsonb not null,
+  outcomes jsonb not null,
+  snapshot jsonb
+);
+create index scaling_decisions_at on scaling_decisions (at_ms desc);
+
+-- One row each: of several controllers one acts, and an operator's word goes before what is computed.
+create table scaling_lease (
+  is_one boolean primary key default true check (is_one),
+  holder text not null,
+  expires_at_ms bigint not null
+);
+create table scaling_overrides (
+  is_one boolean primary key default true check (is_one),
+  pin_count integer,
+  pin_until_ms bigint,
+  is_in_paused boolean not null,
+  is_out_paused boolean not null,
+  changed_at_ms bigint not null,
+  check ((pin_count is null) = (pin_until_ms is null))
+);
+
+create table fixtures (
+  id text primary key,
+  name text not null,
+  -- By its name, for a fixture may be known before its channel is made.
+  channel_name text,
+  kick_off_at_ms bigint not null,
+  length_ms bigint not null,
+  priority integer not null,
+  source text not null,
+  source_uid text not null,
+  created_at_ms bigint not null,
+  cancelled_at_ms bigint,
+  unique (source, source_uid)
+);
+create index fixtures_kick_off on fixtures (kick_off_at_ms);
+`,
+  },
 ];
 
 export interface Migration {

@@ -20,6 +20,12 @@ export interface Tables {
   moments: MomentsTable;
   clips: ClipsTable;
   events: EventsTable;
+  workers: WorkersTable;
+  machines: MachinesTable;
+  scaling_decisions: ScalingDecisionsTable;
+  scaling_lease: ScalingLeaseTable;
+  scaling_overrides: ScalingOverridesTable;
+  fixtures: FixturesTable;
 }
 
 /** `stored`, `queued` and `analysed` are on the way; the other three are final. */
@@ -128,6 +134,10 @@ interface JobsTable {
   attempt: number | null;
   instance_id: string | null;
   worker_id: string | null;
+  /** Of the delivery that ended it: the worker's log names it too. */
+  request_id: string | null;
+  /** Time in a worker's slot, all of it the device's on a GPU machine with one slot. */
+  work_ms: number | null;
 }
 
 interface ResultsTable {
@@ -186,6 +196,75 @@ interface EventsTable {
   run_id: string | null;
   subject_id: string | null;
   data: Json<Record<string, unknown>>;
+}
+
+/** Each worker process, as its last beat told. */
+interface WorkersTable {
+  worker_id: string;
+  instance_id: string;
+  slots: Json<{ analyse: number; cut: number }>;
+  job_ids: Json<string[]>;
+  state: 'working' | 'draining' | 'drained';
+  /** Ascends with each beat of this worker: queues may turn them round. */
+  beat_number: number;
+  started_at_ms: number;
+  /** By our clock. */
+  last_beat_at_ms: number;
+  last_completed_at_ms: number | null;
+  completed_count: number;
+  throughput: number;
+  clock_skew_ms: number;
+  is_device_ok: boolean;
+}
+
+/** Machines as their provider launched them: how long they take to be of use is measured on them. */
+interface MachinesTable {
+  instance_id: string;
+  pool: string;
+  launched_at_ms: number;
+  first_completed_at_ms: number | null;
+}
+
+interface ScalingDecisionsTable {
+  id: Generated<number>;
+  at_ms: number;
+  provider: string;
+  needed_count: number;
+  desired_count: number;
+  reason: string;
+  decision: Json<unknown>;
+  outcomes: Json<unknown>;
+  /** Every input; null where nothing had changed since the last one that has it. */
+  snapshot: ColumnType<unknown, string | null, never>;
+}
+
+interface ScalingLeaseTable {
+  is_one: Generated<boolean>;
+  holder: string;
+  expires_at_ms: number;
+}
+
+interface ScalingOverridesTable {
+  is_one: Generated<boolean>;
+  pin_count: number | null;
+  pin_until_ms: number | null;
+  is_in_paused: boolean;
+  is_out_paused: boolean;
+  changed_at_ms: number;
+}
+
+interface FixturesTable {
+  id: string;
+  name: string;
+  channel_name: string | null;
+  kick_off_at_ms: number;
+  length_ms: number;
+  priority: number;
+  /** `api`, `cli`, or the name of the calendar it came from. */
+  source: string;
+  source_uid: string;
+  created_at_ms: number;
+  cancelled_at_ms: number | null;
 }
 
 type Json<T> = ColumnType<T, string, string>;

@@ -38,7 +38,7 @@ const attributesOf = async (name: string): Promise<Record<string, string>> => {
 const newPrefix = (): string => `t-${randomUUID().slice(0, 8)}`;
 
 describe.skipIf(!hasMoto)(`queues on SQS${hasMoto ? '' : '; needs moto_server'}`, () => {
-  const suffixes = ['dead', 'analyse', 'analyse-later', 'cut', 'cut-later', 'result'];
+  const suffixes = ['dead', 'analyse', 'analyse-later', 'cut', 'cut-later', 'result', 'beat'];
 
   it('are made encrypted, with two weeks of retention and one dead-letter queue, and left alone the next time', async () => {
     const prefix = newPrefix();
@@ -55,6 +55,8 @@ describe.skipIf(!hasMoto)(`queues on SQS${hasMoto ? '' : '; needs moto_server'}`
       deadLetterTargetArn: (await attributesOf(`${prefix}-dead`))['QueueArn'],
       maxReceiveCount: 10,
     });
+    // How a worker was an hour ago interests nobody.
+    expect(await attributesOf(`${prefix}-beat`)).toMatchObject({ MessageRetentionPeriod: '60' });
     const again = await create(prefix);
     expect(again.map(({ state }) => state)).toEqual(suffixes.map(() => 'as it should be'));
   });
