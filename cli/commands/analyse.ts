@@ -29,6 +29,8 @@ export function register(program: Command, io: CliIo): void {
       const sport = options.sport ?? rules.sport;
       const analyst = openAnalyst(config, createLog({ level: config.logLevel }));
       try {
+        // A model that does not load is named at once, not only when something is found worth its look.
+        await analyst.ready();
         const found = await dryRun({
           source: segmentFile({
             path: resolve(io.cwd, file),

@@ -14,16 +14,22 @@ export function register(program: Command, io: CliIo): void {
       const { createLog } = await import('../../core/log.ts');
       const config = readConfig(io.env, io.cwd);
       const log = createLog({ level: config.logLevel });
+      let hasEnded = false;
       if (options.supervised) {
         // Nobody would restart us, collect us or give us a queue: what is in hand goes to another worker.
-        process.once('disconnect', () => process.exit(exitCodes.temporary));
+        process.once('disconnect', () => !hasEnded && process.exit(exitCodes.temporary));
         // It may have died while we were still loading: then nobody tells us any more.
         if (!process.connected) process.exit(exitCodes.temporary);
         const { heartbeat, heartbeatMs } = await import('../worker-fleet.ts');
         setInterval(() => process.connected && process.send?.(heartbeat), heartbeatMs).unref();
       }
       const { runWorkerProcess } = await import('../wire.ts');
-      await runWorkerProcess(config, log, io.signal);
-      if (process.connected) process.disconnect();
+      try {
+        await runWorkerProcess(config, log, io.signal);
+      } finally {
+        // Also when it failed: the open channel would keep it alive, beating, and its supervisor content.
+        hasEnded = true;
+        if (process.connected) process.disconnect();
+      }
     });
 }

@@ -182,6 +182,28 @@ describe('what a script learns from the exit code', () => {
     bare.remove();
   });
 
+  it.each([['analyse', recording], ['up']])(
+    'ends with 78 when a model of the folder cannot be used: %s',
+    async (...args) => {
+      const models = join(folder, 'models');
+      mkdirSync(models, { recursive: true });
+      const manifest = JSON.parse(readFileSync('analytics/models/silero-vad.json', 'utf8')) as {
+        file: string;
+      };
+      writeFileSync(join(models, 'mine.onnx'), 'no model');
+      writeFileSync(
+        join(models, 'mine.json'),
+        JSON.stringify({ ...manifest, id: 'mine', file: 'mine.onnx' }),
+      );
+      const broken = await install({ TOUCHLINE_WORKERS: '1', TOUCHLINE_MODELS: models });
+      const done = await broken.run(args);
+      broken.remove();
+      expect(done.stderrTail.join('\n')).toMatch(/model mine has task "vad"/);
+      expect(done.exitCode).toBe(78);
+    },
+    70_000,
+  );
+
   it('prints the error as the one document when that was asked for', async () => {
     const done = await installation.run(['analyse', empty, '--json']);
     expect(done.json).toMatchObject({ error: { code: 'ingest.not-media', retryable: false } });
