@@ -24,13 +24,8 @@ export interface SoundFrame {
  */
 export const filePtsOffset90k = 900_000;
 
-/** What runs on from segment to segment of one stream. */
-export class TransportStreamState {
-  /** Continuity counter of the next packet (§2.4.3.3), by PID. */
-  readonly counters = new Map<number, number>();
-  /** Of the next segment. 512 KiB are the first second at 4 Mb/s; later it is known better. */
-  expectedBytes = 512 * 1024;
-}
+/** Of the next packet of each PID (§2.4.3.3): all that runs on from segment to segment of one stream. */
+export type ContinuityCounters = Map<number, number>;
 
 /**
  * Writes one segment as an MPEG transport stream (ISO/IEC 13818-1), piece by piece as its media comes, so that there is
@@ -40,8 +35,13 @@ export class TransportStreamState {
  * Why not a library: docs/decisions/0001-transport-stream-writer.md.
  */
 export class SegmentWriter {
-  readonly #state: TransportStreamState;
-  #out: Uint8Array<ArrayBuffer>;
+  readonly #counters: ContinuityCounters;
+  /**
+   * Grows in its place, and goes back to the system when it is given up. In buffers that were moved as they grew a stream
+   * took two to three times as much, most of it kept by malloc for the next.
+   */
+  readonly #memory = new ArrayBuffer(0, { maxByteLength: segmentBytesMax });
+  readonly #out = new Uint8Array(this.#memory);
   /** The tables say which tracks there are: they are written at the end, into the room that is left for them here. */
   #at = tableCount * packetBytes;
   #hasPicture = false;
@@ -50,9 +50,8 @@ export class SegmentWriter {
   #soundIsDiscontinuity: boolean;
 
   /** @param isDiscontinuity tells a demuxer that the counters and the clock start afresh here */
-  constructor(state: TransportStreamState, isDiscontinuity: boolean) {
-    this.#state = state;
-    this.#out = unfilled(state.expectedBytes);
+  constructor(counters: ContinuityCounters, isDiscontinuity: boolean) {
+    this.#counters = counters;
     this.#pictureIsDiscontinuity = isDiscontinuity;
     this.#soundIsDiscontinuity = isDiscontinuity;
   }
@@ -64,11 +63,29 @@ export class SegmentWriter {
 
   /** In decode order. Times are run times. */
   addPicture(picture: Picture, config: VideoConfig): void {
-    this.#writePicture(
-      picture,
-      planPicture(picture, config, !this.#hasPicture),
-      this.#pictureIsDiscontinuity,
-    );
+    const plan = planPicture(picture, config, !this.#hasPicture);
+    const pes = this.#startPes({
+      pid: videoPid,
+      bytes: videoPesHeaderBytes + plan.bytes,
+      clock90k: picture.dts90k - clockLead90k,
+      isRandomAccess: picture.isIdr,
+      isDiscontinuity: this.#pictureIsDiscontinuity,
+    });
+    const out = this.#out;
+    let at = pes.dataAt;
+    // Length 0: allowed for video, whose pictures can be longer than 16 bits say (§2.4.3.7).
+    out.set([0, 0, 1, 0xe0, 0, 0, 0x84, 0xc0, 10], at);
+    writeTimestamp(out, at + 9, 3, filePts(picture.pts90k));
+    writeTimestamp(out, at + 14, 1, filePts(picture.dts90k));
+    at += videoPesHeaderBytes;
+    out.set(delimiter, at);
+    at += delimiter.length;
+    for (const nal of plan.nals) {
+      out.set(startCode, at);
+      out.set(nal, at + startCode.length);
+      at += startCode.length + nal.length;
+    }
+    this.#packetise(pes);
     this.#hasPicture = true;
     this.#pictureIsDiscontinuity = false;
   }
@@ -79,7 +96,21 @@ export class SegmentWriter {
    * @param carriesClock there are no pictures that would
    */
   addSound(frame: SoundFrame, config: AudioConfig, carriesClock: boolean): void {
-    this.#writeFrame(frame, config, carriesClock, this.#soundIsDiscontinuity);
+    const pes = this.#startPes({
+      pid: audioPid,
+      bytes: audioPesHeaderBytes + adtsHeaderBytes + frame.data.length,
+      clock90k: carriesClock ? frame.pts90k - clockLead90k : undefined,
+      isRandomAccess: true,
+      isDiscontinuity: this.#soundIsDiscontinuity,
+    });
+    const out = this.#out;
+    const { dataAt } = pes;
+    const pesLength = adtsHeaderBytes + frame.data.length + audioPesHeaderBytes - 6;
+    out.set([0, 0, 1, 0xc0, pesLength >> 8, pesLength & 255, 0x84, 0x80, 5], dataAt);
+    writeTimestamp(out, dataAt + 9, 2, filePts(frame.pts90k));
+    writeAdtsHeader(out, dataAt + audioPesHeaderBytes, config, frame.data.length);
+    out.set(frame.data, dataAt + audioPesHeaderBytes + adtsHeaderBytes);
+    this.#packetise(pes);
     this.#hasSound = true;
     this.#soundIsDiscontinuity = false;
   }
@@ -87,87 +118,32 @@ export class SegmentWriter {
   /** @returns the segment; nothing can be added to it any more */
   finish(): Uint8Array {
     const bytes = this.#at;
-    this.#at = 0;
-    this.#writeTable(0, programAssociation);
-    this.#writeTable(pmtPid, programMap(this.#hasPicture, this.#hasSound));
-    // An eighth on top, so that a next one that is a little longer need not be moved.
-    this.#state.expectedBytes = bytes + (bytes >> 3);
-    const isMuchLarger = this.#out.length - bytes > bytes >> 2;
-    return isMuchLarger ? this.#out.slice(0, bytes) : this.#out.subarray(0, bytes);
-  }
-
-  #makeRoom(bytes: number): void {
-    const wanted = this.#at + bytes;
-    if (wanted <= this.#out.length) return;
-    const larger = unfilled(Math.max(wanted, this.#out.length + (this.#out.length >> 1)));
-    larger.set(this.#out.subarray(0, this.#at));
-    this.#out = larger;
-  }
-
-  #writePicture(picture: Picture, plan: PicturePlan, isDiscontinuity: boolean): void {
-    const dts = filePts(picture.dts90k);
-    const pes = this.#startPes({
-      pid: videoPid,
-      bytes: videoPesHeaderBytes + plan.bytes,
-      clock90k: picture.dts90k - clockLead90k,
-      isRandomAccess: picture.isIdr,
-      isDiscontinuity,
-    });
-    const out = this.#out;
-    let at = pes.dataAt;
-    // Length 0: allowed for video, whose pictures can be longer than 16 bits say (§2.4.3.7).
-    out.set([0, 0, 1, 0xe0, 0, 0, 0x84, 0xc0, 10], at);
-    writeTimestamp(out, at + 9, 3, filePts(picture.pts90k));
-    writeTimestamp(out, at + 14, 1, dts);
-    at += videoPesHeaderBytes;
-    out.set(delimiter, at);
-    at += delimiter.length;
-    for (const nal of plan.nals) {
-      out.set(startCode, at);
-      out.set(nal, at + startCode.length);
-      at += startCode.length + nal.length;
-    }
-    this.#packetise(pes);
-  }
-
-  #writeFrame(frame: SoundFrame, config: AudioConfig, carriesClock: boolean, isDiscontinuity: boolean): void {
-    const pes = this.#startPes({
-      pid: audioPid,
-      bytes: audioPesHeaderBytes + adtsHeaderBytes + frame.data.length,
-      clock90k: carriesClock ? frame.pts90k - clockLead90k : undefined,
-      isRandomAccess: true,
-      isDiscontinuity,
-    });
-    const out = this.#out;
-    const at = pes.dataAt;
-    const pesLength = adtsHeaderBytes + frame.data.length + audioPesHeaderBytes - 6;
-    out.set([0, 0, 1, 0xc0, pesLength >> 8, pesLength & 255, 0x84, 0x80, 5], at);
-    writeTimestamp(out, at + 9, 2, filePts(frame.pts90k));
-    writeAdtsHeader(out, at + audioPesHeaderBytes, config, frame.data.length);
-    out.set(frame.data, at + audioPesHeaderBytes + adtsHeaderBytes);
-    this.#packetise(pes);
+    this.#grow(bytes);
+    this.#writeTable(0, 0, programAssociation);
+    this.#writeTable(packetBytes, pmtPid, programMap(this.#hasPicture, this.#hasSound));
+    this.#memory.resize(bytes);
+    return new Uint8Array(this.#memory, 0, bytes);
   }
 
   /**
    * Reserves the packets of one PES packet. Its bytes are written to the end of what is reserved and then moved forward
    * packet by packet: the target never overtakes the source, so nothing but `out` itself is needed.
    */
-  #startPes(wanted: Omit<OpenPes, 'dataAt' | 'packetCount'>): OpenPes {
+  #startPes(wanted: Omit<OpenPes, 'dataAt' | 'endsAt'>): OpenPes {
     const fieldBytes = wanted.clock90k === undefined ? flagsFieldBytes : clockFieldBytes;
-    const packetCount = packetsFor(wanted.bytes, fieldBytes);
-    this.#makeRoom(packetCount * packetBytes);
-    return { ...wanted, packetCount, dataAt: this.#at + packetCount * packetBytes - wanted.bytes };
+    const endsAt = this.#at + packetsFor(wanted.bytes, fieldBytes) * packetBytes;
+    this.#grow(endsAt);
+    return { ...wanted, endsAt, dataAt: endsAt - wanted.bytes };
   }
 
   #packetise(pes: OpenPes): void {
     const out = this.#out;
+    const startsAt = this.#at;
     let from = pes.dataAt;
-    let left = pes.bytes;
-    for (let index = 0; index < pes.packetCount; index += 1) {
-      const at = this.#at;
-      const isFirst = index === 0;
+    for (let at = startsAt; at < pes.endsAt; at += packetBytes) {
+      const isFirst = at === startsAt;
       let fieldBytes = isFirst ? (pes.clock90k === undefined ? flagsFieldBytes : clockFieldBytes) : 0;
-      const payloadBytes = Math.min(left, packetBytes - 4 - fieldBytes);
+      const payloadBytes = Math.min(pes.endsAt - from, packetBytes - 4 - fieldBytes);
       const stuffing = packetBytes - 4 - fieldBytes - payloadBytes;
       fieldBytes += stuffing;
       // The last packet's own bytes must not be overwritten by its stuffing: move first.
@@ -178,26 +154,34 @@ export class SegmentWriter {
       out[at + 3] = (fieldBytes > 0 ? 0x30 : 0x10) | this.#nextCounter(pes.pid);
       if (fieldBytes > 0) writeAdaptationField(out, at + 4, fieldBytes, isFirst ? pes : undefined);
       from += payloadBytes;
-      left -= payloadBytes;
-      this.#at += packetBytes;
     }
+    this.#at = pes.endsAt;
   }
 
-  #writeTable(pid: number, section: Uint8Array): void {
-    const at = this.#at;
+  #writeTable(at: number, pid: number, section: Uint8Array): void {
     this.#out.set([0x47, 0x40 | (pid >> 8), pid & 255, 0x10 | this.#nextCounter(pid), 0], at);
     this.#out.set(section, at + 5);
     this.#out.fill(0xff, at + 5 + section.length, at + packetBytes);
-    this.#at += packetBytes;
+  }
+
+  #grow(bytes: number): void {
+    if (bytes > this.#memory.byteLength) this.#memory.resize(Math.ceil(bytes / growBytes) * growBytes);
   }
 
   #nextCounter(pid: number): number {
-    const counter = this.#state.counters.get(pid) ?? 0;
-    this.#state.counters.set(pid, (counter + 1) & 15);
+    const counter = this.#counters.get(pid) ?? 0;
+    this.#counters.set(pid, (counter + 1) & 15);
     return counter;
   }
 }
 
+/**
+ * Of addresses, not of memory. A segment is cut at 128 MiB (a file) or 8 MiB (a live session) at the latest, and may be a
+ * picture longer; twice the larger leaves room for packet headers as well.
+ */
+const segmentBytesMax = 256 * 1024 * 1024;
+/** A third of a second at 6 Mb/s. */
+const growBytes = 256 * 1024;
 const packetBytes = 188;
 const tableCount = 2;
 const pmtPid = 0x1000;
@@ -210,15 +194,16 @@ const flagsFieldBytes = 2;
 const clockFieldBytes = 8;
 /** The clock reference runs ahead of decoding by what a decoder may have to buffer: 0.7 s, as ffmpeg's muxer has it. */
 const clockLead90k = 63_000;
-/** primary_pic_type 7: any slice (§7.3.2.4). */
 const startCode = Uint8Array.of(0, 0, 0, 1);
+/** primary_pic_type 7: any slice (§7.3.2.4). */
 const delimiter = Uint8Array.of(...startCode, nalType.aud, 0xf0);
 
 interface OpenPes {
   pid: number;
   bytes: number;
-  packetCount: number;
+  /** Where its bytes are put in; and where its last packet ends, as they do. */
   dataAt: number;
+  endsAt: number;
   clock90k: number | undefined;
   isRandomAccess: boolean;
   isDiscontinuity: boolean;
@@ -243,11 +228,6 @@ function planPicture(picture: Picture, config: VideoConfig, isFirst: boolean): P
   let bytes = delimiter.length;
   for (const nal of nals) bytes += startCode.length + nal.length;
   return { nals, bytes };
-}
-
-/** Memory that is written before it is read: without being cleared first, what is not needed of it is never touched. */
-function unfilled(bytes: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }
 
 function packetsFor(bytes: number, firstFieldBytes: number): number {

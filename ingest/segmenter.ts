@@ -3,7 +3,7 @@ import type { SegmentRecord } from '../core/segment.ts';
 
 import { parseAudioSpecificConfig, samplesPerFrame, type AudioConfig } from './aac.ts';
 import { forEachPrefixedNal, nalType, parseAvcc, videoConfig, type VideoConfig } from './h264.ts';
-import { SegmentWriter, TransportStreamState, type Picture, type SoundFrame } from './mpegts-writer.ts';
+import { SegmentWriter, type ContinuityCounters, type Picture, type SoundFrame } from './mpegts-writer.ts';
 import type { TimedPacket } from './timeline.ts';
 
 /** A finished segment that has no number yet: `SegmentNumbering` gives it one when there is room to keep it. */
@@ -38,7 +38,7 @@ export const defaultLimits: SegmentLimits = {
  */
 export class Segmenter {
   readonly #limits: SegmentLimits;
-  readonly #stream = new TransportStreamState();
+  readonly #counters: ContinuityCounters = new Map();
   #video: VideoConfig | undefined;
   #audio: AudioConfig | undefined;
   #anchor = { run90k: 0, wallMs: 0 };
@@ -238,7 +238,7 @@ export class Segmenter {
     const segment: OpenSegment = {
       start90k,
       newest90k: start90k,
-      writer: new SegmentWriter(this.#stream, this.#startsAfresh),
+      writer: new SegmentWriter(this.#counters, this.#startsAfresh),
       pts90k: [],
       keyframes90k: [],
       pictureBytes: 0,
