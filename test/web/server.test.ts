@@ -136,6 +136,8 @@ describe('channels', () => {
     await post('/channels', { name: 'pitch-1' });
     desk.changeState('ch_1', 'live');
     const channel = await get('/channels/pitch-1');
+    await post('/channels', { name: 'Pitch 1' });
+    expect(await get('/channels/Pitch%201')).toMatchObject({ name: 'Pitch 1' });
     expect(channel).toMatchObject({ state: 'live', ingest: { rtmp: 'rtmp://127.0.0.1:1935/live' } });
     expect(channel['health']).toMatchObject({
       advice: [expect.stringContaining('keyframe interval to 2 s')],
