@@ -53,6 +53,18 @@ export function objectStoreContract(
       expect((await store.get('pieces.bin', { start: 999_999, end: 999_999 }))[0]).toBe(49);
     });
 
+    it.each([3, 3_000_000, 9_000_000])(
+      'takes %d bytes in memory that can be resized, as segments come in',
+      async (length) => {
+        const memory = new ArrayBuffer(0, { maxByteLength: 64_000_000 });
+        memory.resize(length);
+        const body = new Uint8Array(memory, 0, length);
+        for (let at = 0; at < length; at += 1) body[at] = at % 251;
+        await store.put('segment.bin', body, binary);
+        expect(Buffer.compare(await store.get('segment.bin'), body)).toBe(0);
+      },
+    );
+
     it('shows nothing of a body that breaks off, and leaves what was there', async () => {
       await expect(store.put('new.bin', breakingOff(), binary)).rejects.toThrow(/broke off/);
       expect(await store.head('new.bin')).toBeUndefined();
