@@ -28,10 +28,9 @@ export function asScalingError(thrown: unknown, action: string, on: string): Tou
       'check the AWS credentials of this process; the fleet stays as it is',
     );
   if (status === 403 || /AccessDenied|UnauthorizedOperation/.test(name))
-    // Retryable: a policy is mended while we run, and the fleet has to follow then.
     return fault(
       'denied',
-      true,
+      false,
       `give the role of this process autoscaling:${action} (docs/aws.md); the fleet stays as it is`,
     );
   if (/Region is missing/.test(message))

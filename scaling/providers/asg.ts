@@ -76,8 +76,16 @@ export class AsgProvider implements FleetProvider {
 
   /** Notices, too, what a group cannot give: that order is taken back, so that it does not come on top of another pool's. */
   async observe(signal: AbortSignal): Promise<FleetView> {
-    await this.#look(signal);
-    for (const group of this.#groups.values()) await this.#watch(group, signal);
+    try {
+      await this.#look(signal);
+      for (const group of this.#groups.values()) await this.#watch(group, signal);
+    } catch (thrown) {
+      const error = asTouchlineError(thrown);
+      // A policy is mended while we run, and the fleet has to follow then.
+      if (error.code !== 'scaling.denied') throw error;
+      const { code, message, blame } = error;
+      throw new TouchlineError({ code, message, blame, retryable: true, cause: error });
+    }
     await this.#forgetGone();
     return {
       machines: [...this.#groups.values()].flatMap((group) => this.#machinesOf(group)),
@@ -104,7 +112,7 @@ export class AsgProvider implements FleetProvider {
       return {
         kind: 'failed',
         why: error.message,
-        isRetryable: error.retryable && error.code !== 'scaling.denied',
+        isRetryable: error.retryable,
       };
     }
   }

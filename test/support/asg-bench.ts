@@ -16,7 +16,7 @@ export interface AsgBench {
   simulator: AsgSimulator;
   served: ServedSimulator;
   clock: Clock;
-  orders: DrainOrders & { given: Map<string, number> };
+  orders: OrdersInMemory;
   /** Another one, as after a restart. */
   open(log?: Log, tryMs?: number): Promise<AsgProvider>;
   close(): Promise<void>;
@@ -61,14 +61,22 @@ export async function openAsgBench(pools: readonly PoolSetting[] = [spot, onDema
   };
 }
 
-export function ordersInMemory(clock: Clock): DrainOrders & { given: Map<string, number> } {
+export interface OrdersInMemory extends DrainOrders {
+  given: Map<string, number>;
+  isAway: boolean;
+}
+
+export function ordersInMemory(clock: Clock): OrdersInMemory {
   const given = new Map<string, number>();
-  return {
+  const orders: OrdersInMemory = {
     given,
+    isAway: false,
     order: async (instanceId, isDraining) => {
+      if (orders.isAway) throw new Error('the store is away');
       if (isDraining) given.set(instanceId, clock.nowMs());
       else given.delete(instanceId);
     },
     read: async () => new Map(given),
   };
+  return orders;
 }
