@@ -12,9 +12,8 @@ export interface Need {
   feedback: number;
   /** To be rid of the backlog in time, beyond what already ordered machines will clear before a new one could help. */
   catchUp: number;
-  /** Of `spareCount` machines of the first pool. */
-  spare: number;
-  /** All of it, with the safety for bunched arrivals. */
+  /** Kept on top of the load: for bunched arrivals, and for a machine that dies. */
+  reserve: number;
   power: number;
   /** Machines of the first pool. */
   count: number;
@@ -40,19 +39,18 @@ export function needOf(snapshot: Snapshot, policy: ScalingPolicy, orderedPower: 
   const drainable = Math.max(0, orderedPower - Math.max(feedForward, feedback)) * (bootMsP95 / 1000);
   const catchUp = Math.max(0, waiting - normal - drainable) / policy.catchUpSeconds;
   const unit = powerOfFirst(snapshot);
-  const isAnything = live.length + expected.length > 0;
-  const spare = isAnything ? policy.spareCount * unit : 0;
-  const power =
-    Math.max(withSafety(feedForward, unit, policy), withSafety(feedback, unit, policy) + catchUp) + spare;
+  const spareCount = live.length + expected.length > 0 ? policy.spareCount : 0;
+  const reserve = reserveFor(Math.max(feedForward, feedback), unit, { ...policy, spareCount });
+  const power = Math.max(feedForward, feedback + catchUp) + reserve;
   return {
     feedForward,
     liveCount: live.length,
     expectedCount: expected.length,
     feedback,
     catchUp,
-    spare,
+    reserve,
     power,
-    count: wholeMachines(power / unit),
+    count: countFor(power / unit, orderedPower / unit),
     isInLead: expected.some(({ startsAtMs = 0 }) => startsAtMs > snapshot.atMs),
   };
 }
@@ -62,7 +60,8 @@ export function scheduledCount(snapshot: Snapshot, policy: ScalingPolicy): numbe
   const expected = snapshot.channels.filter((channel) => isExpected(channel, snapshot, policy));
   const unit = powerOfFirst(snapshot);
   if (expected.length === 0) return 0;
-  return wholeMachines(withSafety(sumOf(expected), unit, policy) / unit + policy.spareCount);
+  const load = sumOf(expected);
+  return countFor((load + reserveFor(load, unit, policy)) / unit, 0);
 }
 
 /** Scheduled, near enough that its machines have to boot now, not live yet, and not so late that nobody believes in it. */
@@ -73,12 +72,30 @@ function isExpected(channel: ChannelLoad, { atMs, bootMsP95 }: Snapshot, policy:
   return startsAtMs - leadMs <= atMs && atMs < Math.min(startsAtMs + policy.graceSeconds * 1000, endsAtMs);
 }
 
-/** In machines: full to `utilisationMax` at the most, and square-root staffing for few of them. */
-function withSafety(load: number, unit: number, policy: ScalingPolicy): number {
+/** One reserve for all: square-root staffing, machines that are not full, and the spare. Whichever asks for most has the others in it. */
+function reserveFor(
+  load: number,
+  unit: number,
+  policy: Pick<ScalingPolicy, 'spareFactor' | 'utilisationMax' | 'spareCount'>,
+): number {
   const machines = load / unit;
   return (
-    unit * Math.max(machines / policy.utilisationMax, machines + policy.spareFactor * Math.sqrt(machines))
+    unit *
+    Math.max(
+      policy.spareFactor * Math.sqrt(machines),
+      machines / policy.utilisationMax - machines,
+      policy.spareCount,
+    )
   );
+}
+
+/** The load is an estimate: for less than this part of a machine none is ordered, and none is let go either. */
+const machineShareMin = 0.25;
+
+/** Whole machines; between ordering one more and letting one go lies a band in which nothing is done. */
+function countFor(machines: number, orderedMachines: number): number {
+  const fewest = machines > 1e-9 ? Math.max(1, wholeMachines(machines - machineShareMin)) : 0;
+  return Math.min(wholeMachines(machines), Math.max(fewest, wholeMachines(orderedMachines)));
 }
 
 function sumOf(channels: readonly ChannelLoad[]): number {

@@ -17,15 +17,18 @@ export const scalingPolicy = z
     /** A queue as long as this is normal and no reason to grow. */
     targetWaitSeconds: z.number().positive().default(2),
     /** How full machines are meant to be, 0 to 1. */
-    utilisationMax: z.number().gt(0).lt(1).default(0.8),
-    /** Safety on top of the offered load a is `spareFactor` x sqrt(a): arrivals come in bunches (square-root staffing). */
-    spareFactor: z.number().min(0).default(1),
-    /** Machines beyond the need while anything is live or about to be: one may die. */
+    utilisationMax: z.number().gt(0).lt(1).default(0.95),
+    /**
+     * Reserve on top of the offered load a, at least `spareFactor` x sqrt(a): arrivals come in bunches (square-root staffing).
+     * Poisson arrivals ask for 1 to 2; segments come every few seconds and may wait for as many, so 0.4 is enough.
+     */
+    spareFactor: z.number().min(0).default(0.4),
+    /** And at least so many machines while anything is live or about to be: one may die. */
     spareCount: z.int().min(0).default(1),
     /** In how many seconds a backlog is meant to be gone. */
     catchUpSeconds: z.number().positive().default(60),
     /** On top of the boot time: scheduled machines are ordered that much earlier. */
-    leadMarginSeconds: z.number().min(0).default(180),
+    leadMarginSeconds: z.number().min(0).default(120),
     /** How long a kick-off may be late before its machines are let go. */
     graceSeconds: z.number().min(0).default(900),
     /** Assumed until boots have been measured. */

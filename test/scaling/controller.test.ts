@@ -149,8 +149,8 @@ describe('a controller', () => {
   it('orders what is needed, writes down why, and has nothing to do the next time', async () => {
     const { open, shared, provider } = house();
     const controller = open('a');
-    expect(await controller.round(forEver)).toMatchObject({ desiredCount: 7 });
-    expect(provider.applied).toEqual([{ kind: 'order', pool: 'spot', count: 7 }]);
+    expect(await controller.round(forEver)).toMatchObject({ desiredCount: 5 });
+    expect(provider.applied).toEqual([{ kind: 'order', pool: 'spot', count: 5 }]);
     const [record] = shared.records;
     expect(record?.snapshot?.channels).toHaveLength(4);
     expect(record?.outcomes).toEqual([{ action: provider.applied[0], outcome: { kind: 'done' } }]);
@@ -167,8 +167,8 @@ describe('a controller', () => {
     provider.isSpotOut = true;
     await open('a').round(forEver);
     expect(provider.applied).toEqual([
-      { kind: 'order', pool: 'spot', count: 7 },
-      { kind: 'order', pool: 'on-demand', count: 7 },
+      { kind: 'order', pool: 'spot', count: 5 },
+      { kind: 'order', pool: 'on-demand', count: 5 },
     ]);
     expect(shared.records[0]?.outcomes.map(({ outcome }) => outcome.kind)).toEqual(['no-capacity', 'done']);
   });
@@ -239,7 +239,7 @@ describe('a controller', () => {
 
   it('replaces what is found sick, and orders nothing in its place: the provider does', async () => {
     const { open, provider } = house({ findSick: () => [{ instanceId: 'i-0', why: 'silent for 40 s' }] });
-    provider.count = 7;
+    provider.count = 5;
     const decision = await open('a').round(forEver);
     expect(provider.applied[0]).toEqual({ kind: 'replace', instanceId: 'i-0', why: 'silent for 40 s' });
     expect(decision?.actions).toEqual([]);

@@ -78,11 +78,24 @@ describe('what is needed', () => {
     expect(decide(snapshotOf(), policy)).toMatchObject({ neededCount: 0, desiredCount: 0, actions: [] });
   });
 
-  it('is what live channels offer, with square-root safety, full to 80 %, and a spare', () => {
-    // 4 + sqrt(4) = 6 and 4 / 0.8 = 5: the larger, and one spare.
-    expect(decide(snapshotOf({ channels: live(4) }), policy).neededCount).toBe(7);
-    // 100 / 0.8 = 125 and 100 + 10 = 110.
-    expect(decide(snapshotOf({ channels: live(100) }), policy).neededCount).toBe(126);
+  it('is what live channels offer, with one reserve: square-root staffing, full to 95 %, or a spare, whichever is most', () => {
+    // 4 + 0.4 x sqrt(4) = 4.8, 4 / 0.95 = 4.2, 4 + 1 = 5.
+    expect(decide(snapshotOf({ channels: live(4) }), policy).neededCount).toBe(5);
+    // 25 + 0.4 x 5 = 27, 25 / 0.95 = 26.3, 25 + 1 = 26.
+    expect(decide(snapshotOf({ channels: live(25) }), policy).neededCount).toBe(27);
+    // 100 + 0.4 x 10 = 104, 100 / 0.95 = 105.3.
+    expect(decide(snapshotOf({ channels: live(100) }), policy).neededCount).toBe(106);
+  });
+
+  it('orders no machine for a quarter of one, and lets none go for it, but always has one', () => {
+    const spareless = scalingPolicy.parse({ spareCount: 0, spareFactor: 0, utilisationMax: 0.999_999 });
+    const countWith = (load: number, machineCount: number): number =>
+      decide(snapshotOf({ channels: live(1, load), machines: ready(machineCount) }), spareless).neededCount;
+    expect([countWith(4.24, 0), countWith(4.24, 4), countWith(4.24, 5), countWith(4.24, 6)]).toEqual([
+      4, 4, 5, 5,
+    ]);
+    expect([countWith(4.26, 4), countWith(4.01, 5), countWith(3.99, 5)]).toEqual([5, 5, 4]);
+    expect([countWith(0.01, 0), countWith(0, 0)]).toEqual([1, 0]);
   });
 
   it('counts a fixture from its lead on, until it is too late to be believed in, and once when it is live', () => {
@@ -90,15 +103,15 @@ describe('what is needed', () => {
     const countWith = (channel: ChannelLoad): number =>
       decide(snapshotOf({ channels: [channel] }), policy).neededCount;
     expect(countWith(scheduled(leadMs + 1))).toBe(0);
-    expect(countWith(scheduled(leadMs))).toBe(3);
-    expect(countWith(scheduled(-policy.graceSeconds * 1000 + 1))).toBe(3);
+    expect(countWith(scheduled(leadMs))).toBe(2);
+    expect(countWith(scheduled(-policy.graceSeconds * 1000 + 1))).toBe(2);
     expect(countWith(scheduled(-policy.graceSeconds * 1000))).toBe(0);
-    expect(countWith({ ...scheduled(-minute), isLive: true })).toBe(3);
+    expect(countWith({ ...scheduled(-minute), isLive: true })).toBe(2);
   });
 
   it('follows what comes in where nobody said that it would', () => {
     const backlog = { ...idle, arrivedWorkPerSecond: 9 };
-    expect(decide(snapshotOf({ backlog }), policy).neededCount).toBe(12);
+    expect(decide(snapshotOf({ backlog }), policy).neededCount).toBe(10);
   });
 
   it('adds what a backlog asks for beyond what machines that boot already will clear', () => {
@@ -115,13 +128,13 @@ describe('growing', () => {
   it('orders at once, as an absolute count that has in it what boots and what drains', () => {
     const machines = [...ready(2), ...ready(1, 'pending', now), ...ready(1, 'ending')];
     const { actions, desiredCount } = decide(snapshotOf({ channels: live(4), machines }), policy);
-    expect(desiredCount).toBe(7);
-    expect(actions).toEqual([{ kind: 'order', pool: 'g5', count: 7 }]);
+    expect(desiredCount).toBe(5);
+    expect(actions).toEqual([{ kind: 'order', pool: 'g5', count: 5 }]);
   });
 
   it('takes back what drains before it orders', () => {
     const machines = [...ready(5), ...ready(3, 'draining')];
-    const { actions } = decide(snapshotOf({ channels: live(4), machines }), policy);
+    const { actions } = decide(snapshotOf({ channels: live(6), machines }), policy);
     expect(actions.map(({ kind }) => kind)).toEqual(['keep', 'keep']);
   });
 
@@ -143,7 +156,7 @@ describe('growing', () => {
       { name: 'g4', power: 0.5, dollarsPerHour: 0.6 },
     ];
     const { actions } = decide(snapshotOf({ channels: live(4), machines: ready(3), pools }), policy);
-    expect(actions).toEqual([{ kind: 'order', pool: 'g4', count: 8 }]);
+    expect(actions).toEqual([{ kind: 'order', pool: 'g4', count: 4 }]);
     const none = decide(snapshotOf({ channels: live(4), pools: pools.slice(0, 1) }), policy);
     expect(none).toMatchObject({ actions: [], brakes: ['no-capacity'] });
     expect(none.reason).toContain('no pool has machines to give now');
@@ -221,7 +234,7 @@ describe('guards', () => {
     const old = snapshotOf({ measuredAtMs, machines, backlog: flood }, before);
     expect(decide(old, policy).desiredCount).toBe(2);
     const channels = [scheduled(minute, 4)];
-    expect(decide(snapshotOf({ measuredAtMs, machines, channels }, before), policy).desiredCount).toBe(7);
+    expect(decide(snapshotOf({ measuredAtMs, machines, channels }, before), policy).desiredCount).toBe(5);
     const young = snapshotOf({ measuredAtMs: now - 30_000, machines }, before);
     expect(decide(young, policy).brakes).not.toContain('stale');
   });
@@ -231,7 +244,7 @@ describe('guards', () => {
     const pinned = decide(snapshotOf({ channels: live(9), overrides: { ...noOverrides, pin } }), policy);
     expect(pinned).toMatchObject({ desiredCount: 3, brakes: ['pinned'] });
     const over = { ...noOverrides, pin: { count: 3, untilMs: now } };
-    expect(decide(snapshotOf({ channels: live(4), overrides: over }), policy).desiredCount).toBe(7);
+    expect(decide(snapshotOf({ channels: live(4), overrides: over }), policy).desiredCount).toBe(5);
     const isOutPaused = { ...noOverrides, isOutPaused: true };
     expect(decide(snapshotOf({ channels: live(9), overrides: isOutPaused }), policy).actions).toEqual([]);
     const isInPaused = { ...noOverrides, isInPaused: true };
