@@ -14,6 +14,7 @@ import { register as registerDoctor } from './commands/doctor.ts';
 import { register as registerIngest } from './commands/ingest.ts';
 import { register as registerMigrate } from './commands/migrate.ts';
 import { register as registerRedrive } from './commands/redrive.ts';
+import { register as registerScale } from './commands/scale.ts';
 import { register as registerServe } from './commands/serve.ts';
 import { register as registerUp } from './commands/up.ts';
 import { register as registerVersion } from './commands/version.ts';
@@ -35,6 +36,7 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   registerIngest,
   registerMigrate,
   registerRedrive,
+  registerScale,
   registerServe,
   registerUp,
   registerVersion,

@@ -29,6 +29,8 @@ export function touchlineScaler(policy: ScalingPolicy): Scaler {
         load: async () => view.load(),
         records,
         lease: { hold: async () => true, release: async () => {} },
+        // Machines of this world die, and do not fall sick.
+        isHealing: false,
         intervalMs: everySeconds * 1000,
         clock,
         random: seededRandom(world.options.seed, 'controller'),
@@ -63,6 +65,8 @@ class PaperRecords implements DecisionRecords {
   async recent(sinceMs: number): Promise<DecisionRecord['decision'][]> {
     return this.#decisions.filter(({ atMs }) => atMs >= sinceMs);
   }
+
+  async noteMachines(): Promise<void> {}
 
   async overrides(): Promise<typeof noOverrides> {
     return noOverrides;

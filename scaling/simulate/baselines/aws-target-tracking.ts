@@ -11,11 +11,12 @@ const inShareMax = 0.1;
 export const awsTargetTracking: Baseline = {
   name: 'AWS target tracking',
   source:
-    'docs.aws.amazon.com/autoscaling/ec2/userguide/as-using-sqs-queue.html: visible messages / InService instances, target = latency / service time',
+    'docs.aws.amazon.com/autoscaling/ec2/userguide/as-using-sqs-queue.html: visible messages / InService instances, target = acceptable latency / service time',
   everySeconds: 60,
   letGo: { kind: 'kill' },
   create: ({ sloSeconds, serviceSeconds, countMax }) => {
-    const target = sloSeconds / serviceSeconds;
+    // What is in service is not counted, so its time is not in the latency that the backlog may cost.
+    const target = Math.max(1, sloSeconds - serviceSeconds) / serviceSeconds;
     let above = 0;
     let below = 0;
     return ({ ageSeconds, visibleCount, readyCount, orderedCount }) => {
