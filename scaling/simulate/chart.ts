@@ -94,7 +94,7 @@ function legend(): string[] {
   const entries: [string, string][] = [
     [colours.paid, 'machines paid for'],
     [colours.working, 'machines that work'],
-    [colours.load, 'load (machines it would keep busy)'],
+    [colours.load, 'load, in machines'],
     [colours.backlog, 'segments waiting (logarithmic)'],
   ];
   return entries.flatMap(([colour, label], index) => [
