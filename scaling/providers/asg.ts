@@ -190,7 +190,15 @@ export class AsgProvider implements FleetProvider {
     signal: AbortSignal,
   ): Promise<ActionOutcome> {
     const { instanceId } = machine;
+    const { orders, clock } = this.#options;
     if (group.desired <= group.minSize) return atMinSize(group);
+    if (!this.#drains.has(instanceId)) {
+      // It drained by itself, or its drain was taken back and it has not said yet that it works again.
+      await orders.order(instanceId, true);
+      this.#drains.set(instanceId, clock.nowMs());
+      const why = `${instanceId} had no order to drain, and has one now: the next round ends it when it is still empty`;
+      return { kind: 'failed', why, isRetryable: true };
+    }
     try {
       await this.#options.api.terminate(instanceId, signal);
     } catch (thrown) {

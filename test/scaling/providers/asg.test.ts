@@ -52,6 +52,10 @@ describe('EC2 Auto Scaling', () => {
     bench.simulator.advance(60_000);
     return (await machines()).map(({ instanceId }) => instanceId);
   };
+  const drain = async (...instanceIds: string[]): Promise<void> => {
+    for (const instanceId of instanceIds)
+      expect(await apply({ kind: 'drain', instanceId })).toEqual({ kind: 'done' });
+  };
   const callsOf = (action: string): number => bench.served.calls.filter((one) => one === action).length;
 
   describe('at the start', () => {
@@ -318,6 +322,7 @@ describe('EC2 Auto Scaling', () => {
 
     it('is ended once when the answer is lost, and counted down once', async () => {
       const [first = ''] = await orderAndBoot(3);
+      await drain(first);
       bench.served.decide = (action) => (action.startsWith('Terminate') ? 'lose' : 'pass');
       expect(await apply({ kind: 'terminate', instanceId: first })).toEqual({ kind: 'done' });
       expect(callsOf('TerminateInstanceInAutoScalingGroup')).toBe(1);
@@ -332,6 +337,7 @@ describe('EC2 Auto Scaling', () => {
       'stays when the call does not go through (%s), and goes in the next round',
       async (fate) => {
         const [first = ''] = await orderAndBoot(2);
+        await drain(first);
         bench.served.decide = (action) => (action.startsWith('Terminate') ? fate : 'pass');
         expect(await apply({ kind: 'terminate', instanceId: first })).toMatchObject({
           kind: 'failed',
@@ -346,6 +352,20 @@ describe('EC2 Auto Scaling', () => {
         expect(group().desired).toBe(1);
       },
     );
+
+    it('is not ended without an order to drain: it may have been taken back a moment ago', async () => {
+      const [first = ''] = await orderAndBoot(2);
+      await drain(first);
+      await apply({ kind: 'keep', instanceId: first });
+      expect(await apply({ kind: 'terminate', instanceId: first })).toEqual({
+        kind: 'failed',
+        isRetryable: true,
+        why: `${first} had no order to drain, and has one now: the next round ends it when it is still empty`,
+      });
+      expect(group().desired).toBe(2);
+      expect(bench.orders.given.has(first)).toBe(true);
+      expect(await apply({ kind: 'terminate', instanceId: first })).toEqual({ kind: 'done' });
+    });
 
     it('is not drained for nothing: the group keeps its MinSize', async () => {
       const [first = '', second = '', third = ''] = await orderAndBoot(3);
@@ -365,6 +385,7 @@ describe('EC2 Auto Scaling', () => {
 
     it('has died meanwhile: then there is nothing to do', async () => {
       const [first = ''] = await orderAndBoot(2);
+      await drain(first);
       await provider.observe(never);
       bench.simulator.endFromOutside(first);
       bench.simulator.advance(4_000);
@@ -418,6 +439,7 @@ describe('EC2 Auto Scaling', () => {
       bench.simulator.completeHook(id, 'CONTINUE');
       bench.simulator.advance(1_000);
       await look('InService');
+      await drain(id);
       await apply({ kind: 'terminate', instanceId: id });
       await look('Terminating');
       bench.simulator.advance(21_000);
