@@ -160,7 +160,10 @@ function growth(about: {
   const { snapshot, policy, brakes } = about;
   const actions: FleetAction[] = [];
   let missing = about.missingPower;
-  for (const machine of newestFirst(snapshot.machines.filter(({ state }) => state === 'draining'))) {
+  const drainingHere = snapshot.machines.filter(
+    ({ state, isGoing }) => state === 'draining' && isGoing !== true,
+  );
+  for (const machine of newestFirst(drainingHere)) {
     if (missing <= 1e-9) break;
     actions.push({ kind: 'keep', instanceId: machine.id });
     missing -= powerOf([machine], snapshot.pools);

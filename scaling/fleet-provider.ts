@@ -33,6 +33,8 @@ export interface ProvidedMachine {
   launchedAtMs: number;
   /** It has been told to drain, ms since 1970. */
   drainOrderedAtMs?: number | undefined;
+  /** The last time that a drain was taken back: its worker may not have heard of it yet. */
+  keptAtMs?: number | undefined;
 }
 
 export interface ProvidedPool {

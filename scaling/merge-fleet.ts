@@ -15,18 +15,22 @@ export function mergeFleet(
 ): Machine[] {
   return view.machines.map((machine) => {
     const own = workers.filter(({ instanceId }) => instanceId === machine.instanceId);
+    const state = about.sickIds.has(machine.instanceId) ? 'sick' : stateOf(machine, own, about.atMs);
     return {
       id: machine.instanceId,
       pool: machine.pool,
-      state: about.sickIds.has(machine.instanceId) ? 'sick' : stateOf(machine, own, about.atMs),
+      state,
       launchedAtMs: machine.launchedAtMs,
       jobsInHand: own.reduce((sum, { jobIds }) => sum + jobIds.length, 0),
+      isGoing: state === 'draining' && machine.drainOrderedAtMs === undefined,
     };
   });
 }
 
 /** The longest cut may take 10 min; what has not said by then that it is empty never will. */
 const drainMsMax = 15 * 60_000;
+/** A worker looks for its orders every 5 s, and says at once that it works again. */
+const keptMsMax = 30_000;
 
 function stateOf(machine: ProvidedMachine, workers: readonly WorkerView[], atMs: number): MachineState {
   if (machine.life === 'ending') return 'ending';
@@ -37,6 +41,7 @@ function stateOf(machine: ProvidedMachine, workers: readonly WorkerView[], atMs:
     return areEmpty || atMs - drainOrderedAtMs > drainMsMax ? 'drained' : 'draining';
   }
   if (workers.some(({ state }) => state === 'working')) return 'ready';
+  if (workers.length > 0 && atMs - (machine.keptAtMs ?? -Infinity) <= keptMsMax) return 'ready';
   // It drains by itself: a spot notice, or an operator at its shell.
   if (workers.length > 0) return workers.every(({ state }) => state === 'drained') ? 'drained' : 'draining';
   return 'pending';

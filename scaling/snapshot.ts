@@ -30,6 +30,8 @@ export interface Machine {
   state: MachineState;
   launchedAtMs: number;
   jobsInHand: number;
+  /** It drains, and cannot be taken back: EC2 takes it away, or an operator has told it to. */
+  isGoing?: boolean | undefined;
 }
 
 export interface Pool {

@@ -54,6 +54,7 @@ export class AsgProvider implements FleetProvider {
   /** Of every machine in a group. Auto Scaling does not say it of the machine, but its log of activities does. */
   #launchedAtMs = new Map<string, number>();
   readonly #drains: Map<string, number>;
+  readonly #keptAtMs = new Map<string, number>();
 
   /** @throws TouchlineError `scaling.missing-group`, `scaling.weighted-group`, `scaling.denied`, ... */
   static async open(options: AsgOptions, signal: AbortSignal): Promise<AsgProvider> {
@@ -129,6 +130,7 @@ export class AsgProvider implements FleetProvider {
       if (!this.#drains.has(instanceId)) return { kind: 'unchanged' };
       await orders.order(instanceId, false);
       this.#drains.delete(instanceId);
+      this.#keptAtMs.set(instanceId, clock.nowMs());
       return { kind: 'done' };
     }
     const found = this.#find(instanceId);
@@ -298,6 +300,7 @@ export class AsgProvider implements FleetProvider {
     const here = new Set([...this.#groups.values()].flatMap(({ machines }) => machines.map(idOf)));
     for (const instanceId of [...this.#launchedAtMs.keys()].filter((id) => !here.has(id))) {
       this.#launchedAtMs.delete(instanceId);
+      this.#keptAtMs.delete(instanceId);
       if (!this.#drains.delete(instanceId)) continue;
       await orders.order(instanceId, false).catch((error: unknown) => {
         log.warn('the order to drain of a machine that is gone stays behind', { instanceId, error });
@@ -317,6 +320,7 @@ export class AsgProvider implements FleetProvider {
           life,
           launchedAtMs: this.#launchedAtMs.get(instanceId) ?? this.#options.clock.nowMs(),
           drainOrderedAtMs: this.#drains.get(instanceId),
+          keptAtMs: this.#keptAtMs.get(instanceId),
         },
       ];
     });

@@ -138,6 +138,12 @@ describe('growing', () => {
     expect(actions.map(({ kind }) => kind)).toEqual(['keep', 'keep']);
   });
 
+  it('orders in the place of what drains and cannot be taken back', () => {
+    const going = ready(2, 'draining').map((machine) => ({ ...machine, isGoing: true }));
+    const { actions } = decide(snapshotOf({ channels: live(6), machines: [...ready(5), ...going] }), policy);
+    expect(actions).toEqual([{ kind: 'order', pool: 'g5', count: 9 }]);
+  });
+
   it('is bounded by step, count and cost, and says which', () => {
     const bounds = { stepCountMax: 3, countMax: 50 };
     const step = decide(snapshotOf({ channels: live(40) }), scalingPolicy.parse(bounds));

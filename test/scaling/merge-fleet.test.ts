@@ -40,6 +40,19 @@ describe('the state of a machine', () => {
     ['works with one of two', machine(), [worker({ state: 'drained' }), worker({ workerId: 'b' })], 'ready'],
     ['drains by itself', machine(), [worker({ state: 'draining' })], 'draining'],
     ['has drained by itself', machine(), [worker({ state: 'drained' })], 'drained'],
+    [
+      'was taken back 30 s ago',
+      machine({ keptAtMs: atMs - 30_000 }),
+      [worker({ state: 'drained' })],
+      'ready',
+    ],
+    [
+      'was taken back before',
+      machine({ keptAtMs: atMs - 30_001 }),
+      [worker({ state: 'drained' })],
+      'drained',
+    ],
+    ['was taken back before it spoke', machine({ keptAtMs: atMs }), [], 'pending'],
     ['was told to drain and works on', machine(told), [worker()], 'draining'],
     ['was told to drain before it spoke', machine(told), [], 'draining'],
     ['was told to drain and is empty', machine(told), [worker({ state: 'drained' })], 'drained'],
@@ -49,6 +62,16 @@ describe('the state of a machine', () => {
     ['is being ended', machine({ life: 'ending', ...told }), [worker({ state: 'drained' })], 'ending'],
   ])('that %s', (_, one, workers, state) => {
     expect(stateOf(one, workers)).toBe(state);
+  });
+
+  it.each<[string, ProvidedMachine, boolean]>([
+    ['it drains by itself', machine(), true],
+    ['it was told to', machine(told), false],
+    ['it was taken back just now', machine({ keptAtMs: atMs }), false],
+  ])('cannot be had back when %s: %o', (_, one, isGoing) => {
+    const view = { machines: [one], pools: [] };
+    const [merged] = mergeFleet(view, [worker({ state: 'draining' })], { atMs, sickIds: new Set() });
+    expect(merged?.isGoing).toBe(isGoing);
   });
 
   it('is sick when it was found so, whatever it says', () => {
