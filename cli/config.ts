@@ -11,6 +11,7 @@ import { readSettings, type Setting, type SettingOrigin, type SettingsOf } from 
 import { ingestSettings } from '../ingest/ingest-settings.ts';
 import { mediaLiveSettings } from '../ingest/medialive/medialive-settings.ts';
 import { queueSettings } from '../queue/queue-settings.ts';
+import { checkScaling, scalingSettings } from '../scaling/scaling-settings.ts';
 import { storePlaceText, type StorePlace } from '../store/store-place.ts';
 import { storeSettings } from '../store/store-settings.ts';
 import { webSettings } from '../web/web-settings.ts';
@@ -61,6 +62,7 @@ const settings = {
   ...workerSettings,
   ...storeSettings,
   ...queueSettings,
+  ...scalingSettings,
 } satisfies Record<string, Setting>;
 
 /** Every setting, resolved. Read once at the start by a command, handed down in parts. */
@@ -71,7 +73,9 @@ export type Config = Omit<
   home: string;
   rtmpHost: string;
   store: StorePlace;
-  workerCount: number;
+  /** Undefined: as many as there is work for, up to one for each core. */
+  workerCount: number | undefined;
+  coreCount: number;
   instanceId: string;
   /** LD_LIBRARY_PATH, for models on CUDA. */
   libraryPath: string | undefined;
@@ -88,6 +92,7 @@ export type Config = Omit<
 export function readConfig(env: Readonly<Record<string, string | undefined>>, cwd: string): Config {
   const file = readConfigFile(env['TOUCHLINE_CONFIG'], cwd);
   const { values, origins, env: given } = readSettings(settings, { env, cwd, file });
+  checkScaling(values);
   const home = values.home ?? join(cwd, '.touchline');
   return {
     ...values,
@@ -96,7 +101,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     store: values.store ?? { kind: 'folder', folder: join(home, 'store') },
     // The SDK would find the one for all services by itself, but not that the bucket has to be in the path.
     s3Endpoint: values.s3Endpoint ?? (env['AWS_ENDPOINT_URL'] || undefined),
-    workerCount: values.workerCount ?? availableParallelism(),
+    workerCount: values.workerCount,
+    coreCount: availableParallelism(),
     instanceId: values.instanceId ?? hostname(),
     libraryPath: env['LD_LIBRARY_PATH'],
     given: { origins, env: { ...passedOn(env), ...given }, file: file?.path },

@@ -4,17 +4,18 @@ import { join } from 'node:path';
 import { createAnalyst, type Analyst } from '../analytics/analyst.ts';
 import type { Encoder } from '../clipper/commands.ts';
 import { cutClip } from '../clipper/cut-clip.ts';
+import { openFleetDesk, type FleetDesk } from '../control/open-fleet-desk.ts';
 import { openMatchDesk } from '../control/open-match-desk.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
 import type { Clock } from '../core/clock.ts';
 import { requireFfmpeg } from '../core/ffmpeg.ts';
 import { findNvenc } from '../core/ffmpeg-hardware.ts';
 import { systemClock } from '../core/clock.ts';
-import { environmentOf, type Config } from './config.ts';
+import type { Config } from './config.ts';
 import { TouchlineError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
-import { siblingModule } from '../core/process.ts';
+import { drainOrderKey } from '../core/drain-order.ts';
 import type { Random } from '../core/random.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Secret } from '../core/secret.ts';
@@ -31,10 +32,15 @@ import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { listenWeb } from '../web/server.ts';
 import { openWorkFolder } from '../worker/work-folder.ts';
-import { runWorker } from '../worker/worker.ts';
+import { ec2InstanceId } from '../worker/worker-settings.ts';
+import { runDuty } from '../worker/duty.ts';
+import { untilEndNotice } from '../worker/end-notices.ts';
+import { Heartbeat } from '../worker/heartbeat.ts';
+import { InstanceMetadata } from '../worker/instance-metadata.ts';
+import { runWorker, slotsDefault } from '../worker/worker.ts';
 import { touchlineVersion } from './commands/version.ts';
 import { leaveNote, tokenOf } from './connect.ts';
-import { runWorkerFleet } from './worker-fleet.ts';
+import { runFleet, type Workforce } from './wire-fleet.ts';
 
 /** The only place where the parts of the house are put together. */
 
@@ -45,11 +51,12 @@ const random: Random = systemRandom;
 export interface HouseParts {
   /** RTMP, the HTTP API and its page. Without them it takes files only. */
   isOpen: boolean;
-  workerCount: number;
+  workforce: Workforce;
 }
 
 export interface House {
   desk: MatchDesk;
+  fleet: FleetDesk;
   /** Where it listens; undefined when it is not open. */
   addresses: { url: string; rtmp: string; token: Secret } | undefined;
 }
@@ -62,7 +69,9 @@ export async function runHouse(
   signal: AbortSignal,
   use: (house: House) => Promise<void>,
 ): Promise<void> {
-  if (parts.workerCount > 0) requireFfmpeg('looking at segments and cutting clips');
+  const { workforce } = parts;
+  if (workforce.kind === 'scaled' || workforce.count > 0)
+    requireFfmpeg('looking at segments and cutting clips');
   await makeHome(config.home);
   const database = await openDatabase(config, log);
   const stopped = new AbortController();
@@ -105,6 +114,7 @@ async function runParts(
     });
     closing.unshift(async () => await queue.close());
     const store = await openStore(config, { clock, random, log });
+    const fleet = openFleetDesk({ catalogue, queue, clock, random });
     const ingestFolder = join(config.home, 'ingest');
     const driver: { local: LocalDriver | undefined } = { local: undefined };
     const mediaLive =
@@ -143,22 +153,24 @@ async function runParts(
         throw thrown;
       },
     );
-    const workers = runWorkerFleet(
+    const workers = runFleet(
       {
-        count: parts.workerCount,
-        main: siblingModule(import.meta.url, 'main'),
-        env: environmentOf(config),
+        config,
+        workforce: parts.workforce,
+        desk: fleet.desk,
+        store,
         clock,
+        random,
         log: log.child({ part: 'fleet' }),
       },
       untilStopped,
     );
     const serving = open ? open.web.run(untilStopped) : Promise.resolve();
-    const started = [run(untilStopped), workers, serving];
+    const started = [run(untilStopped), fleet.run(untilStopped), workers, serving];
     const running = Promise.all(started);
     running.catch(() => stopping.abort());
     try {
-      await Promise.race([use({ desk, addresses: open }), running]);
+      await Promise.race([use({ desk, fleet: fleet.desk, addresses: open }), running]);
     } finally {
       stopping.abort();
       await Promise.allSettled(started);
@@ -229,34 +241,73 @@ export async function runWorkerProcess(config: Config, log: Log, signal: AbortSi
   // Before the first job: each that it took would end as dead.
   requireFfmpeg('looking at segments and cutting clips');
   const databaseUrl = config.queue.engine === 'postgres' ? await runningDatabase(config, log) : undefined;
+  const metadata =
+    config.instanceId === ec2InstanceId ? new InstanceMetadata(config.metadataEndpoint) : undefined;
+  const instanceId = (await metadata?.instanceId()) ?? config.instanceId;
   const workerId = newId('wrk', random);
-  const workerLog = log.child({ part: 'worker', workerId, instanceId: config.instanceId });
+  const workerLog = log.child({ part: 'worker', workerId, instanceId });
   const queue = await openQueue({ setting: config.queue, databaseUrl, clock, random, log: workerLog });
   const analyst = openAnalyst(config, workerLog);
   const workFolder = await openWorkFolder({
     parent: join(config.home, 'work'),
-    instanceId: config.instanceId,
+    instanceId: hostOf(instanceId),
     pid: process.pid,
     log: workerLog,
   });
+  const over = new AbortController();
+  const background: Promise<unknown>[] = [];
   try {
     await analyst.ready();
     const encoder = await chooseEncoder(config, workerLog);
-    await runWorker(
+    const store = await openStore(config, { clock, random, log: workerLog });
+    const heartbeat = new Heartbeat({
+      put: async (beat) => await queue.put([beat]),
+      workerId,
+      instanceId,
+      slots: slotsDefault,
+      // Its self-test went through, or we would not be here.
+      isDeviceOk: true,
+      clock,
+      log: workerLog,
+    });
+    const ending = new AbortController();
+    if (metadata) {
+      const heard = untilEndNotice(metadata, { clock, log: workerLog }, over.signal).then((notice) => {
+        if (!notice) return;
+        workerLog.warn('EC2 takes this machine back: the worker drains', { ...notice });
+        ending.abort();
+      });
+      background.push(heard);
+    }
+    background.push(heartbeat.run(over.signal));
+    await runDuty(
       {
-        queue,
-        store: await openStore(config, { clock, random, log: workerLog }),
-        analyse: async (task, signal) => await analyst.analyse({ ...task, signal }),
-        cut: async (job, host, tools) => await cutClip(job, host, { ...tools, encoder }),
+        work: async (untilDrained) =>
+          await runWorker(
+            {
+              queue,
+              store,
+              analyse: async (task, signal) => await analyst.analyse({ ...task, signal }),
+              cut: async (job, host, tools) => await cutClip(job, host, { ...tools, encoder }),
+              clock,
+              log: workerLog,
+              instanceId,
+              workerId,
+              heartbeat,
+              workFolder: workFolder.path,
+            },
+            untilDrained,
+          ),
+        isDrainOrdered: async () => (await store.head(drainOrderKey(instanceId))) !== undefined,
+        onState: async (state) => await heartbeat.setState(state),
         clock,
         log: workerLog,
-        instanceId: config.instanceId,
-        workerId,
-        workFolder: workFolder.path,
       },
-      signal,
+      AbortSignal.any([signal, ending.signal]),
     );
   } finally {
+    over.abort();
+    await Promise.all(background);
     await analyst.close();
     await workFolder.close();
     await queue.close();
@@ -274,6 +325,11 @@ async function runningDatabase(config: Config, log: Log): Promise<Secret> {
     retryable: true,
     blame: 'environment',
   });
+}
+
+/** Several workers of one machine are machines to the local fleet: `vm.w1`, `vm.w2` (`scaling/providers/local.ts`). */
+function hostOf(instanceId: string): string {
+  return instanceId.replace(/\.w\d+$/, '');
 }
 
 /** A worker that is meant for the CPU does not look for a GPU. */

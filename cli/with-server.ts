@@ -25,30 +25,36 @@ async function withOwnDesk<T>(config: Config, io: CliIo, use: (api: ApiClient) =
   const log = createLog({ level: config.logLevel });
   let answer: { value: T } | undefined;
   io.progress('no server runs here; opening the database for a moment ...');
-  await runHouse(config, { isOpen: false, workerCount: 0 }, log, io.signal, async ({ desk }) => {
-    const token = new Secret(Buffer.from(systemRandom.bytes(20)).toString('base64url'));
-    const web = await listenWeb({
-      desk,
-      store: await openStore(config, { clock: systemClock, random: systemRandom, log }),
-      clock: systemClock,
-      log,
-      token,
-      version: '',
-      host: '127.0.0.1',
-      port: 0,
-      hostsAllowed: [],
-      rtmpBase: `rtmp://${config.rtmpHost.replace(/^(0\.0\.0\.0|::)$/, '127.0.0.1')}:${config.rtmpPort}/live`,
-    });
-    const stopping = new AbortController();
-    const ended = web.run(stopping.signal);
-    try {
-      answer = { value: await use(new ApiClient({ url: web.url, token })) };
-    } finally {
-      io.progress('');
-      stopping.abort();
-      await ended;
-    }
-  });
+  await runHouse(
+    config,
+    { isOpen: false, workforce: { kind: 'fixed', count: 0 } },
+    log,
+    io.signal,
+    async ({ desk }) => {
+      const token = new Secret(Buffer.from(systemRandom.bytes(20)).toString('base64url'));
+      const web = await listenWeb({
+        desk,
+        store: await openStore(config, { clock: systemClock, random: systemRandom, log }),
+        clock: systemClock,
+        log,
+        token,
+        version: '',
+        host: '127.0.0.1',
+        port: 0,
+        hostsAllowed: [],
+        rtmpBase: `rtmp://${config.rtmpHost.replace(/^(0\.0\.0\.0|::)$/, '127.0.0.1')}:${config.rtmpPort}/live`,
+      });
+      const stopping = new AbortController();
+      const ended = web.run(stopping.signal);
+      try {
+        answer = { value: await use(new ApiClient({ url: web.url, token })) };
+      } finally {
+        io.progress('');
+        stopping.abort();
+        await ended;
+      }
+    },
+  );
   if (answer) return answer.value;
   io.signal.throwIfAborted();
   throw new Error('the desk ended before it answered');

@@ -1,10 +1,17 @@
 import type { Clock } from '../core/clock.ts';
-import { asTouchlineError } from '../core/errors.ts';
+import { asTouchlineError, TouchlineError } from '../core/errors.ts';
 import type { LoadView } from '../core/load.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
-import { decide, type Decision } from './decide.ts';
-import type { ActionOutcome, FleetAction, FleetProvider } from './fleet-provider.ts';
+import { decide, type Brake, type Decision } from './decide.ts';
+import type {
+  ActionOutcome,
+  FleetAction,
+  FleetProvider,
+  FleetView,
+  ProvidedMachine,
+} from './fleet-provider.ts';
+import { heal, noHealMemory } from './heal.ts';
 import { mergeFleet } from './merge-fleet.ts';
 import type { ScalingPolicy } from './policy.ts';
 import type { Overrides, PastDecision, Snapshot } from './snapshot.ts';
@@ -15,8 +22,8 @@ export interface ControllerOptions {
   load: () => Promise<LoadView>;
   records: DecisionRecords;
   lease: ControllerLease;
-  /** Which machines do not work; absent: nobody says so. */
-  findSick?: (load: LoadView, snapshotAtMs: number) => { instanceId: string; why: string }[];
+  /** Machines whose workers do not work are replaced: there are beats to tell by. */
+  isHealing: boolean;
   /** From one decision to the next, ms; jittered by a tenth, so that several controllers do not call in step. */
   intervalMs: number;
   clock: Clock;
@@ -30,6 +37,8 @@ export interface DecisionRecords {
   overrides(): Promise<Overrides>;
   /** Undefined until a boot has been measured. */
   bootMsP95(): Promise<number | undefined>;
+  /** Told each time, so that boots can be measured; what is known already changes nothing. */
+  noteMachines(machines: readonly ProvidedMachine[]): Promise<void>;
   add(record: DecisionRecord): Promise<void>;
 }
 
@@ -65,6 +74,7 @@ export class Controller {
   #history: PastDecision[] | undefined;
   #load: LoadView | undefined;
   #last: { decision: Decision; snapshotAtMs: number } | undefined;
+  #healing = noHealMemory;
   #wake = new AbortController();
 
   constructor(options: ControllerOptions) {
@@ -100,8 +110,8 @@ export class Controller {
       this.#history ??= await records.recent(clock.nowMs() - memoryMs);
       return await this.#decideAndApply(this.#history, signal);
     } catch (thrown) {
+      if (thrown instanceof Hopeless) throw thrown.cause;
       const error = asTouchlineError(thrown);
-      if (!error.retryable && error.code.startsWith('scaling.')) throw error;
       if (!signal.aborted) log.warn('no decision: the fleet stays as it is', { error });
       return undefined;
     }
@@ -148,13 +158,15 @@ export class Controller {
     history: readonly PastDecision[],
     signal: AbortSignal,
   ): Promise<{ snapshot: Snapshot; sick: FleetAction[] }> {
-    const { provider, policy, records, clock, findSick } = this.#options;
+    const { provider, policy, records, clock } = this.#options;
     const load = await this.#readLoad();
-    const view = await provider.observe(signal);
+    const view = await provider.observe(signal).catch((thrown: unknown) => {
+      throw thrown instanceof TouchlineError && !thrown.retryable ? new Hopeless(thrown) : thrown;
+    });
+    await records.noteMachines(view.machines);
     const atMs = clock.nowMs();
-    const sick = (findSick?.(load, atMs) ?? []).filter(({ instanceId }) =>
-      view.machines.some((machine) => machine.instanceId === instanceId && machine.life !== 'ending'),
-    );
+    const bootMsP95 = (await records.bootMsP95()) ?? policy.bootSecondsPrior * 1000;
+    const sick = this.#findSick({ atMs, load, view, bootMsP95 });
     const sickIds = new Set(sick.map(({ instanceId }) => instanceId));
     const snapshot: Snapshot = {
       atMs,
@@ -163,11 +175,28 @@ export class Controller {
       backlog: load.backlog,
       machines: mergeFleet(view, load.workers, { atMs, sickIds }),
       pools: view.pools,
-      bootMsP95: (await records.bootMsP95()) ?? policy.bootSecondsPrior * 1000,
+      bootMsP95,
       history,
       overrides: await records.overrides(),
     };
     return { snapshot, sick: sick.map((one) => ({ kind: 'replace', ...one })) };
+  }
+
+  #findSick(about: {
+    atMs: number;
+    load: LoadView;
+    view: FleetView;
+    bootMsP95: number;
+  }): { instanceId: string; why: string }[] {
+    if (!this.#options.isHealing) return [];
+    const { atMs, load, view, bootMsP95 } = about;
+    const { measuredAtMs, workers } = load;
+    const patients = { atMs, measuredAtMs, machines: view.machines, workers, bootMsP95 };
+    const { replace, sickCount, held, memory } = heal(patients, this.#healing);
+    this.#healing = memory;
+    if (held !== undefined)
+      this.#options.log.warn('machines look sick and are not replaced', { sickCount, held });
+    return [...replace];
   }
 
   /** The last one when there is no new one: its age tells the decision that it is old. */
@@ -197,13 +226,35 @@ export class Controller {
 
   #isNews(decision: Decision): boolean {
     const last = this.#last?.decision;
+    const loud = ({ brakes }: Decision): string => brakes.filter((brake) => loudBrakes.has(brake)).join(' ');
     return (
       last?.desiredCount !== decision.desiredCount ||
       decision.actions.length > 0 ||
-      last.brakes.join(' ') !== decision.brakes.join(' ')
+      loud(last) !== loud(decision)
     );
   }
 }
+
+/** What the provider said that no retry can mend. */
+class Hopeless extends Error {
+  override readonly cause: TouchlineError;
+
+  constructor(cause: TouchlineError) {
+    super(cause.message);
+    this.cause = cause;
+  }
+}
+
+/** Those that somebody should know of: the others are the ordinary course of a day. */
+const loudBrakes: ReadonlySet<Brake> = new Set([
+  'count-max',
+  'cost',
+  'no-capacity',
+  'stale',
+  'pinned',
+  'in-paused',
+  'out-paused',
+]);
 
 function isShort(outcomes: readonly { outcome: ActionOutcome }[]): boolean {
   return outcomes.at(-1)?.outcome.kind === 'no-capacity';

@@ -68,9 +68,14 @@ export class Heartbeat {
   }
 
   async beat(): Promise<void> {
-    const { put, log } = this.#options;
+    const { put, log, clock } = this.#options;
+    const answered = new AbortController();
     try {
-      await put(this.#say());
+      const late = clock.sleep(beatDeadlineMs, answered.signal).then(() => {
+        throw new Error(`the queue did not take it within ${beatDeadlineMs} ms`);
+      });
+      // A queue that hangs must not hold up the end of a worker.
+      await Promise.race([put(this.#say()), late]);
       this.#failureCount = 0;
     } catch (error) {
       this.#failureCount += 1;
@@ -79,6 +84,8 @@ export class Heartbeat {
           failureCount: this.#failureCount,
           error: asTouchlineError(error),
         });
+    } finally {
+      answered.abort();
     }
   }
 

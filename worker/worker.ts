@@ -8,6 +8,7 @@ import type { Findings } from '../analytics/detectors/detector.ts';
 import type { CutHost } from '../clipper/cut-clip.ts';
 import type { Lease, Outcome, Queue } from '../queue/queue.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import type { Heartbeat } from './heartbeat.ts';
 import { createCutHost, readSegment } from './media-desk.ts';
 
 export interface WorkerOptions {
@@ -20,13 +21,19 @@ export interface WorkerOptions {
   /** The machine: EC2 instance id or host name. */
   instanceId: string;
   workerId: string;
+  /** Is told what is in hand. */
+  heartbeat: Pick<Heartbeat, 'begin' | 'end'>;
   /** Jobs of each kind at once. One analysis keeps a core busy; a cut is wanted at once and shares it. */
-  slots?: { analyse: number; cut: number };
+  slots?: Slots;
   /** Where the temporary folders of jobs are made. */
   workFolder: string;
   /** How long jobs in hand may go on after the end was asked for. */
   drainMsMax?: number;
 }
+
+export type Slots = Record<'analyse' | 'cut', number>;
+
+export const slotsDefault: Slots = { analyse: 1, cut: 1 };
 
 /** @throws TouchlineError; one that is not retryable ends the segment as dead */
 export type Analyse = (
@@ -58,7 +65,7 @@ const retryDelaysMs = [1_000, 5_000, 15_000] as const;
  */
 export async function runWorker(options: WorkerOptions, signal: AbortSignal): Promise<void> {
   const { queue, clock, log } = options;
-  const slots = options.slots ?? { analyse: 1, cut: 1 };
+  const slots = options.slots ?? slotsDefault;
   const called = new AbortController();
   const done = new AbortController();
   const failed = new AbortController();
@@ -105,18 +112,23 @@ async function handle<J extends AnalyseJob | CutJob>(
   calledOff: AbortSignal,
   work: Work<J>,
 ): Promise<Outcome> {
-  const { clock, log, queue } = options;
+  const { clock, log, queue, heartbeat } = options;
   const { job, attempt } = lease;
   const startedAtMs = clock.nowMs();
+  const served: Served = { requestId: nextRequestId(options.workerId), startedAtMs };
+  let isDone = false;
+  heartbeat.begin(served.requestId, job.id);
   const expired = AbortSignal.timeout(jobMsMax[job.kind]);
   const signal = AbortSignal.any([lease.signal, calledOff, expired]);
   try {
     const result = await work(job, options, signal);
     signal.throwIfAborted();
-    await queue.put([resultOf(lease, result, options, startedAtMs)]);
+    await queue.put([resultOf(lease, result, options, served)]);
+    isDone = true;
     const { id: jobId } = job;
     log.info('job done', {
       jobId,
+      requestId: served.requestId,
       attempt,
       durationMs: clock.nowMs() - startedAtMs,
       outcome: result.outcome.kind,
@@ -126,18 +138,34 @@ async function handle<J extends AnalyseJob | CutJob>(
     const error = expired.aborted ? tooLong(job) : asTouchlineError(thrown);
     if (signal.aborted && !expired.aborted) {
       const why = lease.signal.aborted ? 'lease lost' : 'draining';
-      log.info('job given back', { jobId: job.id, attempt, why });
+      log.info('job given back', { jobId: job.id, requestId: served.requestId, attempt, why });
       return { kind: 'release' };
     }
     if (!error.retryable) {
-      log.warn('job is dead', { jobId: job.id, attempt, error });
-      await queue.put([resultOf(lease, deadResult(job, error), options, startedAtMs)]);
+      log.warn('job is dead', { jobId: job.id, requestId: served.requestId, attempt, error });
+      await queue.put([resultOf(lease, deadResult(job, error), options, served)]);
+      isDone = true;
       return { kind: 'done' };
     }
     const delayMs = retryDelaysMs[attempt - 1] ?? retryDelaysMs.at(-1) ?? 0;
-    log.warn('job failed', { jobId: job.id, attempt, delayMs, error });
+    log.warn('job failed', { jobId: job.id, requestId: served.requestId, attempt, delayMs, error });
     return { kind: 'retry', delayMs, reason: `${error.code}: ${error.message}` };
+  } finally {
+    heartbeat.end(served.requestId, isDone);
   }
+}
+
+/** One delivery of a job, as the ledger and the log of this worker both name it. */
+interface Served {
+  requestId: string;
+  startedAtMs: number;
+}
+
+let requestCount = 0;
+
+function nextRequestId(workerId: string): string {
+  requestCount += 1;
+  return `${workerId}.${requestCount}`;
 }
 
 function tooLong({ id, kind }: AnalyseJob | CutJob): TouchlineError {
@@ -184,12 +212,12 @@ function resultOf(
   lease: Lease<AnalyseJob | CutJob>,
   result: PartialResult,
   options: WorkerOptions,
-  startedAtMs: number,
+  served: Served,
 ): ResultJob {
   const { job, attempt } = lease;
   const { instanceId, workerId, clock } = options;
   const nowMs = clock.nowMs();
-  const served = { jobId: job.id, attempt, instanceId, workerId, startedAtMs, finishedAtMs: nowMs };
+  const who = { jobId: job.id, attempt, instanceId, workerId, ...served, finishedAtMs: nowMs };
   return {
     kind: 'result',
     id: `result-${job.id}`,
@@ -197,7 +225,7 @@ function resultOf(
     runId: job.runId,
     deadlineAtMs: job.deadlineAtMs,
     queuedAtMs: nowMs,
-    result: { ...served, ...result },
+    result: { ...who, ...result },
   };
 }
 

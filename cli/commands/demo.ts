@@ -73,7 +73,8 @@ async function withOwnHouse(
     rtmpPort: await freePort(config.rtmpHost, config.rtmpPort),
   };
   io.progress('starting the database, the workers and the server ...');
-  const parts = { isOpen: true, workerCount: Math.max(1, config.workerCount) };
+  const workforce = { kind: 'fixed', count: Math.max(1, config.workerCount ?? config.coreCount) } as const;
+  const parts = { isOpen: true, workforce };
   await runHouse(settings, parts, log, io.signal, async ({ addresses }) => {
     if (!addresses) return;
     const { url, token } = addresses;

@@ -53,7 +53,11 @@ export function register(program: Command, io: CliIo): void {
       const { createLog } = await import('../../core/log.ts');
       const { runHouse } = await import('../wire.ts');
       const log = createLog({ level: config.logLevel });
-      const parts = { isOpen: false, workerCount: Math.max(1, config.workerCount) };
+      const workforce = {
+        kind: 'fixed',
+        count: Math.max(1, config.workerCount ?? config.coreCount),
+      } as const;
+      const parts = { isOpen: false, workforce };
       await runHouse(
         config,
         parts,

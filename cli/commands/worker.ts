@@ -20,7 +20,7 @@ export function register(program: Command, io: CliIo): void {
         process.once('disconnect', () => !hasEnded && process.exit(exitCodes.temporary));
         // It may have died while we were still loading: then nobody tells us any more.
         if (!process.connected) process.exit(exitCodes.temporary);
-        const { heartbeat, heartbeatMs } = await import('../worker-fleet.ts');
+        const { heartbeat, heartbeatMs } = await import('../worker-heartbeat.ts');
         setInterval(() => process.connected && process.send?.(heartbeat), heartbeatMs).unref();
       }
       const { runWorkerProcess } = await import('../wire.ts');

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { TouchlineError } from '../../core/errors.ts';
+import type { TouchlineError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { ModuleChild } from '../../core/process.ts';
 import type { ActionOutcome, FleetAction, FleetProvider, FleetView } from '../fleet-provider.ts';
@@ -7,12 +7,12 @@ import type { ActionOutcome, FleetAction, FleetProvider, FleetView } from '../fl
 export interface LocalOptions {
   /** Starts one worker process that calls itself by this instance id. */
   start(instanceId: string): Promise<ModuleChild>;
-  /** Instance ids are this, a dot and a number. */
+  /** Instance ids are this, `.w` and a number. */
   host: string;
   /** What a worker says this often through its message channel while its event loop turns. */
   heartbeat: string;
-  /** Exit codes after which the next worker would say the same. */
-  hopelessExitCodes: ReadonlySet<number>;
+  /** What an exit code says when the next worker would end with the same; undefined: it may do better. */
+  hopelessBy: (exitCode: number) => TouchlineError | undefined;
   clock: Clock;
   log: Log;
 }
@@ -130,7 +130,7 @@ export class LocalProvider implements FleetProvider {
   async #start(): Promise<void> {
     const { clock, log, host } = this.#options;
     this.#count += 1;
-    const instanceId = `${host}.${this.#count}`;
+    const instanceId = `${host}.w${this.#count}`;
     const child = await this.#options.start(instanceId);
     const machine: Machine = {
       instanceId,
@@ -159,7 +159,7 @@ export class LocalProvider implements FleetProvider {
   }
 
   #onExit(machine: Machine, exitCode: number | null, by: string | null): void {
-    const { clock, log, hopelessExitCodes } = this.#options;
+    const { clock, log, hopelessBy } = this.#options;
     const { instanceId, child } = machine;
     machine.over.abort();
     this.#machines.delete(instanceId);
@@ -168,7 +168,7 @@ export class LocalProvider implements FleetProvider {
       this.#failures = lifeMs > soundMs ? 1 : this.#failures + 1;
       const waitMs = backoffMs[this.#failures - 1] ?? backoffMs.at(-1) ?? 0;
       this.#unavailableUntilMs = clock.nowMs() + waitMs;
-      if (exitCode !== null && hopelessExitCodes.has(exitCode)) this.#hopeless ??= hopeless(exitCode);
+      if (exitCode !== null) this.#hopeless ??= hopelessBy(exitCode);
       const how = { exitCode, by, lifeMs: Math.round(lifeMs) };
       log.warn('a worker process ended', { instanceId, pid: child.pid, ...how, waitMs });
       // Once more when the next one may be started.
@@ -198,13 +198,4 @@ export class LocalProvider implements FleetProvider {
       await clock.sleep(silentMsMax - silentMs, over.signal).catch(() => undefined);
     }
   }
-}
-
-function hopeless(exitCode: number): TouchlineError {
-  return new TouchlineError({
-    code: 'scaling.hopeless-worker',
-    message: `a worker process cannot work here (exit code ${exitCode}): what it said stands above`,
-    retryable: false,
-    blame: 'environment',
-  });
 }

@@ -77,6 +77,7 @@ class Shared implements DecisionRecords {
     return noOverrides;
   }
   async bootMsP95(): Promise<undefined> {}
+  async noteMachines(): Promise<void> {}
   async add(record: DecisionRecord): Promise<void> {
     this.records.push(record);
   }
@@ -104,6 +105,7 @@ function house(changes: Partial<ControllerOptions> = {}) {
     liveCount: 4,
     measuredAgoMs: 0,
     loadError: undefined as Error | undefined,
+    workers: [] as LoadView['workers'],
   };
   const load = async (): Promise<LoadView> => {
     if (world.loadError) throw world.loadError;
@@ -124,7 +126,7 @@ function house(changes: Partial<ControllerOptions> = {}) {
         arrivedWorkPerSecond: 0,
         meanServiceSeconds: 0,
       },
-      workers: [],
+      workers: world.workers,
     };
   };
   const open = (id: string): Controller =>
@@ -134,6 +136,7 @@ function house(changes: Partial<ControllerOptions> = {}) {
       load,
       records: shared,
       lease: shared.lease(id),
+      isHealing: true,
       intervalMs: 10_000,
       clock,
       random: systemRandom,
@@ -237,11 +240,32 @@ describe('a controller', () => {
     await expect(controller.run(forEver)).rejects.toMatchObject({ code: 'scaling.missing-group' });
   });
 
-  it('replaces what is found sick, and orders nothing in its place: the provider does', async () => {
-    const { open, provider } = house({ findSick: () => [{ instanceId: 'i-0', why: 'silent for 40 s' }] });
-    provider.count = 5;
-    const decision = await open('a').round(forEver);
-    expect(provider.applied[0]).toEqual({ kind: 'replace', instanceId: 'i-0', why: 'silent for 40 s' });
-    expect(decision?.actions).toEqual([]);
+  it('replaces what has fallen silent, and orders nothing in its place: the provider does', async () => {
+    const { open, provider, shared, world } = house();
+    provider.count = 7;
+    const controller = open('a');
+    const beatAtMs = (index: number): number => (index === 0 ? startMs : shared.nowMs);
+    const startMs = shared.nowMs;
+    for (let second = 0; second <= 40; second += 10) {
+      world.workers = Array.from({ length: 7 }, (_, index) => ({
+        workerId: `wrk_${index}`,
+        instanceId: `i-${index}`,
+        slots: { analyse: 1, cut: 1 },
+        jobIds: [],
+        state: 'working' as const,
+        startedAtMs: 0,
+        lastBeatAtMs: beatAtMs(index),
+        lastCompletedAtMs: undefined,
+        completedCount: 0,
+        throughput: 0,
+        clockSkewMs: 0,
+        isDeviceOk: true,
+      }));
+      await controller.round(forEver);
+      shared.nowMs += 10_000;
+    }
+    expect(provider.applied).toEqual([
+      { kind: 'replace', instanceId: 'i-0', why: 'nothing was heard of it for 40 s' },
+    ]);
   });
 });

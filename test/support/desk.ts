@@ -85,6 +85,7 @@ export async function openDeskRig(
           log: silentLog,
           instanceId: instanceId ?? 'test-machine',
           workerId: 'wrk_test',
+          heartbeat: { begin: () => {}, end: () => {} },
           workFolder: join(home, 'work'),
         },
         stopping.signal,

@@ -182,7 +182,7 @@ describe('a worker', () => {
       clock: systemClock,
       log: silentLog,
     };
-    const place = { instanceId: 'i-1', workerId: 'wrk_1', workFolder: folder };
+    const place = { instanceId: 'i-1', workerId: 'wrk_1', workFolder: folder, heartbeat };
     const failure = await runWorker({ ...options, ...place }, stopping.signal).catch(
       (error: unknown) => error,
     );
@@ -243,6 +243,16 @@ describe('a cut', () => {
   });
 });
 
+const heartbeat = {
+  begin: (requestId: string, jobId: string) => void held.set(requestId, jobId),
+  end: (requestId: string, isDone: boolean) => {
+    ended.push({ jobId: held.get(requestId), isDone });
+    held.delete(requestId);
+  },
+};
+const held = new Map<string, string>();
+const ended: { jobId: string | undefined; isDone: boolean }[] = [];
+
 function names(objects: readonly { key: string; bytes: number }[]): unknown {
   return objects.map(({ key, bytes }) => [key, bytes]);
 }
@@ -259,6 +269,7 @@ function start(analyse: Analyse, more: { cut?: Cut; drainMsMax?: number } = {}):
         log: silentLog,
         instanceId: 'i-0abc',
         workerId: 'wrk_one',
+        heartbeat,
         workFolder: join(folder, 'work'),
         ...(more.drainMsMax === undefined ? {} : { drainMsMax: more.drainMsMax }),
       },

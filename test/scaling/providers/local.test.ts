@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { systemClock, type Clock } from '../../../core/clock.ts';
+import { TouchlineError } from '../../../core/errors.ts';
 import { silentLog } from '../../../core/log.ts';
 import { startModule } from '../../../core/process.ts';
 import { LocalProvider } from '../../../scaling/providers/local.ts';
@@ -32,8 +33,8 @@ describe('workers on this machine', { timeout: 60_000 }, () => {
     await until(() => pids().length === 2);
     const { machines, pools } = await provider.observe();
     expect(machines.map(({ instanceId, life }) => ({ instanceId, life }))).toEqual([
-      { instanceId: 'vm.1', life: 'running' },
-      { instanceId: 'vm.2', life: 'running' },
+      { instanceId: 'vm.w1', life: 'running' },
+      { instanceId: 'vm.w2', life: 'running' },
     ]);
     expect(pools).toEqual([expect.objectContaining({ orderedCount: 2 })]);
   });
@@ -42,10 +43,10 @@ describe('workers on this machine', { timeout: 60_000 }, () => {
     provider = open(endsWhenTold);
     await order(2);
     await until(() => pids().length === 2);
-    expect(await provider.apply({ kind: 'drain', instanceId: 'vm.1' })).toEqual({ kind: 'done' });
+    expect(await provider.apply({ kind: 'drain', instanceId: 'vm.w1' })).toEqual({ kind: 'done' });
     await untilThereAre(1);
-    expect((await provider.observe()).machines[0]?.instanceId).toBe('vm.2');
-    expect(await provider.apply({ kind: 'drain', instanceId: 'vm.1' })).toEqual({ kind: 'unchanged' });
+    expect((await provider.observe()).machines[0]?.instanceId).toBe('vm.w2');
+    expect(await provider.apply({ kind: 'drain', instanceId: 'vm.w1' })).toEqual({ kind: 'unchanged' });
   });
 
   it('are told of at once when one dies, and the next has to wait longer each time', async () => {
@@ -136,10 +137,15 @@ function open(body: string, clock: Clock = systemClock): LocalProvider {
     start: async () => await startModule({ url: pathToFileURL(path) }),
     host: 'vm',
     heartbeat,
-    hopelessExitCodes: new Set([78, 69]),
+    hopelessBy: (exitCode) => (exitCode === 78 || exitCode === 69 ? cannotWork(exitCode) : undefined),
     clock,
     log: silentLog,
   });
+}
+
+function cannotWork(exitCode: number): TouchlineError {
+  const message = `a worker ended with ${exitCode}`;
+  return new TouchlineError({ code: 'config.invalid', message, retryable: false, blame: 'environment' });
 }
 
 function pids(): number[] {
