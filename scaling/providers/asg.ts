@@ -60,7 +60,11 @@ export class AsgProvider implements FleetProvider {
   static async open(options: AsgOptions, signal: AbortSignal): Promise<AsgProvider> {
     const provider = new AsgProvider(options, await options.orders.read());
     await provider.#look(signal);
-    for (const group of provider.#groups.values()) await prepareGroup(group, options, signal);
+    for (const group of provider.#groups.values()) {
+      await prepareGroup(group, options, signal);
+      // So that a missing permission is named now, and not when the first machine does not come.
+      await options.api.launches(group.name, signal);
+    }
     return provider;
   }
 

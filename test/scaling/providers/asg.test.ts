@@ -71,16 +71,25 @@ describe('EC2 Auto Scaling', () => {
       await expect(bench.open()).rejects.toMatchObject({ code: 'scaling.missing-group', retryable: false });
     });
 
-    it('says which permission is missing', async () => {
-      bench.served.decide = () => 'deny';
-      await expect(bench.open()).rejects.toThrow(
-        /autoscaling:DescribeAutoScalingGroups on tl-spot, tl-on-demand failed .* give the role of this process autoscaling:DescribeAutoScalingGroups/,
-      );
+    it.each([
+      ['DescribeAutoScalingGroups', 'tl-spot, tl-on-demand'],
+      ['DescribeScalingActivities', 'tl-spot'],
+    ])('says that the permission %s is missing', async (action, on) => {
+      bench.served.decide = (asked) => (asked === action ? 'deny' : 'pass');
+      await expect(bench.open()).rejects.toMatchObject({
+        code: 'scaling.denied',
+        retryable: false,
+        message: expect.stringMatching(
+          new RegExp(
+            `autoscaling:${action} on ${on} failed .* give the role of this process autoscaling:${action} `,
+          ),
+        ) as string,
+      });
     });
 
     it('changes nothing in groups that are as they should be', async () => {
       provider = await bench.open(log);
-      expect(new Set(bench.served.calls)).toEqual(new Set(['DescribeAutoScalingGroups']));
+      expect(bench.served.calls.filter((action) => !action.startsWith('Describe'))).toEqual([]);
       expect(said).toEqual([]);
     });
 
