@@ -15,12 +15,10 @@ export class PowerSpectrum {
   /** @param size a power of two, at most 65536 */
   constructor(size: number) {
     const half = size / 2;
-    const table = (value: (index: number) => number, count: number): Float64Array =>
-      Float64Array.from({ length: count }, (_, index) => value(index));
     this.#half = half;
-    this.#window = table((index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * index) / size), size);
-    this.#cosine = table((index) => Math.cos((2 * Math.PI * index) / size), half);
-    this.#sine = table((index) => Math.sin((2 * Math.PI * index) / size), half);
+    this.#window = tableOf((index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * index) / size), size);
+    this.#cosine = tableOf((index) => Math.cos((2 * Math.PI * index) / size), half);
+    this.#sine = tableOf((index) => Math.sin((2 * Math.PI * index) / size), half);
     this.#real = new Float64Array(half);
     this.#imaginary = new Float64Array(half);
     this.#power = new Float64Array(half + 1);
@@ -80,6 +78,10 @@ export class PowerSpectrum {
       this.#power[bin] = re * re + im * im;
     }
   }
+}
+
+function tableOf(value: (index: number) => number, count: number): Float64Array {
+  return Float64Array.from({ length: count }, (_, index) => value(index));
 }
 
 function reversedBits(size: number): Uint16Array {
