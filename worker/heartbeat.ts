@@ -95,7 +95,9 @@ export class Heartbeat {
     this.#number += 1;
     return {
       kind: 'beat',
-      id: `beat-${workerId}`.toLowerCase(),
+      // While control is away one of each state waits, not one for every five seconds; and a last word is not taken for a
+      // repetition of the one before.
+      id: `beat-${workerId}-${this.#state}`.toLowerCase(),
       channelId: 'fleet',
       runId: 'fleet',
       deadlineAtMs: nowMs + beatDeadlineMs,
