@@ -168,12 +168,13 @@ export class Controller {
     const bootMsP95 = (await records.bootMsP95()) ?? policy.bootSecondsPrior * 1000;
     const sick = this.#findSick({ atMs, load, view, bootMsP95 });
     const sickIds = new Set(sick.map(({ instanceId }) => instanceId));
+    const { canKeep } = provider.capabilities;
     const snapshot: Snapshot = {
       atMs,
       measuredAtMs: load.measuredAtMs,
       channels: load.channels,
       backlog: load.backlog,
-      machines: mergeFleet(view, load.workers, { atMs, sickIds }),
+      machines: mergeFleet(view, load.workers, { atMs, sickIds, canKeep }),
       pools: view.pools,
       bootMsP95,
       history,
@@ -226,11 +227,10 @@ export class Controller {
 
   #isNews(decision: Decision): boolean {
     const last = this.#last?.decision;
-    const loud = ({ brakes }: Decision): string => brakes.filter((brake) => loudBrakes.has(brake)).join(' ');
     return (
       last?.desiredCount !== decision.desiredCount ||
       decision.actions.length > 0 ||
-      loud(last) !== loud(decision)
+      loudOf(last) !== loudOf(decision)
     );
   }
 }
@@ -243,6 +243,10 @@ class Hopeless extends Error {
     super(cause.message);
     this.cause = cause;
   }
+}
+
+function loudOf({ brakes }: Decision): string {
+  return brakes.filter((brake) => loudBrakes.has(brake)).join(' ');
 }
 
 /** Those that somebody should know of: the others are the ordinary course of a day. */

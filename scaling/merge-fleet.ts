@@ -7,11 +7,12 @@ import type { Machine, MachineState } from './snapshot.ts';
  * workers: it works as soon as one does, and is drained when all are.
  *
  * @param sickIds machines that were found not to work
+ * @param canKeep whether a drain can be taken back at all
  */
 export function mergeFleet(
   view: FleetView,
   workers: readonly WorkerView[],
-  about: { atMs: number; sickIds: ReadonlySet<string> },
+  about: { atMs: number; sickIds: ReadonlySet<string>; canKeep: boolean },
 ): Machine[] {
   return view.machines.map((machine) => {
     const own = workers.filter(({ instanceId }) => instanceId === machine.instanceId);
@@ -22,7 +23,7 @@ export function mergeFleet(
       state,
       launchedAtMs: machine.launchedAtMs,
       jobsInHand: own.reduce((sum, { jobIds }) => sum + jobIds.length, 0),
-      isGoing: state === 'draining' && machine.drainOrderedAtMs === undefined,
+      isGoing: state === 'draining' && (machine.drainOrderedAtMs === undefined || !about.canKeep),
     };
   });
 }

@@ -29,7 +29,8 @@ function worker(changes: Partial<WorkerView> = {}): WorkerView {
 }
 
 const stateOf = (one: ProvidedMachine, workers: WorkerView[], sickIds: string[] = []): string | undefined =>
-  mergeFleet({ machines: [one], pools: [] }, workers, { atMs, sickIds: new Set(sickIds) })[0]?.state;
+  mergeFleet({ machines: [one], pools: [] }, workers, { atMs, canKeep: true, sickIds: new Set(sickIds) })[0]
+    ?.state;
 
 describe('the state of a machine', () => {
   const told = { drainOrderedAtMs: atMs - 1 };
@@ -64,13 +65,14 @@ describe('the state of a machine', () => {
     expect(stateOf(one, workers)).toBe(state);
   });
 
-  it.each<[string, ProvidedMachine, boolean]>([
-    ['it drains by itself', machine(), true],
-    ['it was told to', machine(told), false],
-    ['it was taken back just now', machine({ keptAtMs: atMs }), false],
-  ])('cannot be had back when %s: %o', (_, one, isGoing) => {
-    const view = { machines: [one], pools: [] };
-    const [merged] = mergeFleet(view, [worker({ state: 'draining' })], { atMs, sickIds: new Set() });
+  it.each<[string, ProvidedMachine, boolean, boolean]>([
+    ['it drains by itself', machine(), true, true],
+    ['it was told to', machine(told), true, false],
+    ['it was told to, by who cannot take that back', machine(told), false, true],
+    ['it was taken back just now', machine({ keptAtMs: atMs }), true, false],
+  ])('may be gone for good when %s', (_, one, canKeep, isGoing) => {
+    const about = { atMs, canKeep, sickIds: new Set<string>() };
+    const [merged] = mergeFleet({ machines: [one], pools: [] }, [worker({ state: 'draining' })], about);
     expect(merged?.isGoing).toBe(isGoing);
   });
 
@@ -80,7 +82,11 @@ describe('the state of a machine', () => {
 
   it('counts the jobs of all its workers', () => {
     const workers = [worker({ jobIds: ['a'] }), worker({ workerId: 'b', jobIds: ['c', 'd'] })];
-    const [merged] = mergeFleet({ machines: [machine()], pools: [] }, workers, { atMs, sickIds: new Set() });
+    const [merged] = mergeFleet({ machines: [machine()], pools: [] }, workers, {
+      atMs,
+      canKeep: true,
+      sickIds: new Set(),
+    });
     expect(merged?.jobsInHand).toBe(3);
   });
 });
