@@ -1,3 +1,4 @@
+import { TouchlineError } from '../core/errors.ts';
 import { ptsWrap90k } from '../core/media-time.ts';
 
 import { adtsHeaderBytes, writeAdtsHeader, type AudioConfig } from './aac.ts';
@@ -61,7 +62,11 @@ export class SegmentWriter {
     return this.#at;
   }
 
-  /** In decode order. Times are run times. */
+  /**
+   * In decode order. Times are run times.
+   *
+   * @throws TouchlineError `ingest.segment-too-long`
+   */
   addPicture(picture: Picture, config: VideoConfig): void {
     const plan = planPicture(picture, config, !this.#hasPicture);
     const pes = this.#startPes({
@@ -165,6 +170,7 @@ export class SegmentWriter {
   }
 
   #grow(bytes: number): void {
+    if (bytes > segmentBytesMax) throw segmentTooLong(bytes);
     if (bytes > this.#memory.byteLength) this.#memory.resize(Math.ceil(bytes / growBytes) * growBytes);
   }
 
@@ -228,6 +234,15 @@ function planPicture(picture: Picture, config: VideoConfig, isFirst: boolean): P
   let bytes = delimiter.length;
   for (const nal of nals) bytes += startCode.length + nal.length;
   return { nals, bytes };
+}
+
+function segmentTooLong(bytes: number): TouchlineError {
+  return new TouchlineError({
+    code: 'ingest.segment-too-long',
+    message: `a segment came to ${bytes} bytes, where ${segmentBytesMax} are allowed, and no picture came before which it could be cut: encode it again with a keyframe every 2 s`,
+    retryable: false,
+    blame: 'input',
+  });
 }
 
 function packetsFor(bytes: number, firstFieldBytes: number): number {

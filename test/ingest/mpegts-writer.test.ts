@@ -6,7 +6,7 @@ import { parseAudioSpecificConfig } from '../../ingest/aac.ts';
 import { parseAvcc, type VideoConfig } from '../../ingest/h264.ts';
 import type { MediaPacket } from '../../ingest/media-packet.ts';
 import { filePtsOffset90k, SegmentWriter, type ContinuityCounters } from '../../ingest/mpegts-writer.ts';
-import { asc48k, avcc640, decode, encoded, feed } from './made-media.ts';
+import { asc48k, avcc640, decode, encoded, feed, picture } from './made-media.ts';
 
 function split(packets: readonly MediaPacket[], from90k = -Infinity, to90k = Infinity) {
   let videoConfig: VideoConfig = parseAvcc(avcc640);
@@ -128,6 +128,17 @@ describe('a written segment', () => {
       expect(written.buffer.byteLength).toBe(bytes);
     },
   );
+
+  it('that nothing ever cuts comes to an end all the same, with a word on what to do', () => {
+    const writer = new SegmentWriter(new Map(), false);
+    const whole = { ...picture({ dts90k: 0, isKeyframe: true }), isIdr: true };
+    writer.addPicture(whole, parseAvcc(avcc640));
+    const before = writer.bytes;
+    const data = new Uint8Array(256 * 1024 * 1024);
+    new DataView(data.buffer).setUint32(0, data.length - 4);
+    expect(() => writer.addPicture({ ...whole, data }, parseAvcc(avcc640))).toThrow(/keyframe every 2 s/);
+    expect(writer.bytes).toBe(before);
+  });
 
   it.each([0, 2])('decodes alone and joined, every picture, with %d B-frames', (bFrames) => {
     const packets = encoded(
