@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -128,7 +128,7 @@ describe('a worker elsewhere', { timeout }, () => {
     const worker = {
       child,
       log: () =>
-        readFileSync(logFile, 'utf8')
+        (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
           .split('\n')
           .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as { msg: string }] : [])),
     };
