@@ -29,19 +29,16 @@ export interface Need {
  * @param orderedPower of all machines that are here or ordered and may stay
  */
 export function needOf(snapshot: Snapshot, policy: ScalingPolicy, orderedPower: number): Need {
-  const { backlog, channels, bootMsP95 } = snapshot;
+  const { backlog, channels } = snapshot;
   const live = channels.filter(({ isLive }) => isLive);
   const expected = channels.filter((channel) => isExpected(channel, snapshot, policy));
   const feedForward = sumOf([...live, ...expected]);
   const feedback = backlog.arrivedWorkPerSecond;
-  const waiting = backlog.waitingWorkSeconds + backlog.inFlightWorkSeconds;
-  const normal = feedback * (policy.targetWaitSeconds + backlog.meanServiceSeconds);
-  const drainable = Math.max(0, orderedPower - Math.max(feedForward, feedback)) * (bootMsP95 / 1000);
-  const catchUp = Math.max(0, waiting - normal - drainable) / policy.catchUpSeconds;
+  const catchUp = catchUpOf(snapshot, policy);
   const unit = powerOfFirst(snapshot);
   const spareCount = live.length + expected.length > 0 ? policy.spareCount : 0;
   const reserve = reserveFor(Math.max(feedForward, feedback), unit, { ...policy, spareCount });
-  const power = Math.max(feedForward, feedback + catchUp) + reserve;
+  const power = Math.max(feedForward, feedback) + catchUp + reserve;
   return {
     feedForward,
     liveCount: live.length,
@@ -53,6 +50,26 @@ export function needOf(snapshot: Snapshot, policy: ScalingPolicy, orderedPower: 
     count: countFor(power / unit, orderedPower / unit),
     isInLead: expected.some(({ startsAtMs = 0 }) => startsAtMs > snapshot.atMs),
   };
+}
+
+/**
+ * Power to be rid in time of what waits beyond what is normal, and what machines that are here or on their way will not have
+ * done by the time at which one that is ordered now begins to work.
+ */
+function catchUpOf(snapshot: Snapshot, policy: ScalingPolicy): number {
+  const { atMs, backlog, channels, machines, pools, bootMsP95 } = snapshot;
+  const { waitingWorkSeconds, inFlightWorkSeconds, arrivedWorkPerSecond, meanServiceSeconds } = backlog;
+  const normal = arrivedWorkPerSecond * (policy.targetWaitSeconds + meanServiceSeconds);
+  const offered = Math.max(sumOf(channels.filter(({ isLive }) => isLive)), arrivedWorkPerSecond);
+  const powers = new Map(pools.map(({ name, power }) => [name, power]));
+  const workMs = machines.reduce((sum, { state, pool, launchedAtMs }) => {
+    // One that boots will work for as long of that time as it has been booting already.
+    const activeMs =
+      state === 'ready' ? bootMsP95 : state === 'pending' ? Math.min(bootMsP95, atMs - launchedAtMs) : 0;
+    return sum + activeMs * (powers.get(pool) ?? powerOfFirst(snapshot));
+  }, 0);
+  const toSpare = Math.max(0, workMs - offered * bootMsP95) / 1000;
+  return Math.max(0, waitingWorkSeconds + inFlightWorkSeconds - normal - toSpare) / policy.catchUpSeconds;
 }
 
 /** What the schedule alone calls for: it holds also when every figure is old. */

@@ -26,7 +26,7 @@ export const scalingPolicy = z
     /** And at least so many machines while anything is live or about to be: one may die. */
     spareCount: z.int().min(0).default(1),
     /** In how many seconds a backlog is meant to be gone. */
-    catchUpSeconds: z.number().positive().default(60),
+    catchUpSeconds: z.number().positive().default(45),
     /** On top of the boot time: scheduled machines are ordered that much earlier. */
     leadMarginSeconds: z.number().min(0).default(120),
     /** How long a kick-off may be late before its machines are let go. */

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 
 import { TouchlineError } from '../../core/errors.ts';
-import { broadcastOf } from './saturday.ts';
-import { seededRandom } from './seeded-random.ts';
+import { broadcastsOf } from './saturday.ts';
 import type { Trace } from './trace.ts';
 
 /** A fixture list as openfootball/football.json (CC0) writes it, one file per league and season. */
@@ -53,9 +52,9 @@ export function traceOfFixtures(
     throw invalid(
       `no match is played on ${day ?? 'any day'}: --day takes a date of the list, such as ${matches[0]?.date}`,
     );
-  const random = seededRandom(about.seed, 'fixtures');
-  const broadcasts = onDay.map((match, index) =>
-    broadcastOf({ name: match.name, kickOffMs: kickOffMs(match) }, index, { ...about, random }),
+  const broadcasts = broadcastsOf(
+    onDay.map((match) => ({ name: match.name, kickOffMs: kickOffMs(match) })),
+    about,
   );
   return {
     name: `${day}, ${broadcasts.length} matches`,

@@ -79,12 +79,14 @@ describe('what is needed', () => {
   });
 
   it('is what live channels offer, with one reserve: square-root staffing, full to 95 %, or a spare, whichever is most', () => {
+    const neededWith = (channels: ChannelLoad[]): number =>
+      decide(snapshotOf({ channels, machines: ready(channels.length) }), policy).neededCount;
     // 4 + 0.4 x sqrt(4) = 4.8, 4 / 0.95 = 4.2, 4 + 1 = 5.
-    expect(decide(snapshotOf({ channels: live(4) }), policy).neededCount).toBe(5);
+    expect(neededWith(live(4))).toBe(5);
     // 25 + 0.4 x 5 = 27, 25 / 0.95 = 26.3, 25 + 1 = 26.
-    expect(decide(snapshotOf({ channels: live(25) }), policy).neededCount).toBe(27);
+    expect(neededWith(live(25))).toBe(27);
     // 100 + 0.4 x 10 = 104, 100 / 0.95 = 105.3.
-    expect(decide(snapshotOf({ channels: live(100) }), policy).neededCount).toBe(106);
+    expect(neededWith(live(100))).toBe(106);
   });
 
   it('orders no machine for a quarter of one, and lets none go for it, but always has one', () => {
@@ -114,13 +116,15 @@ describe('what is needed', () => {
     expect(decide(snapshotOf({ backlog }), policy).neededCount).toBe(10);
   });
 
-  it('adds what a backlog asks for beyond what machines that boot already will clear', () => {
+  it('adds what a backlog asks for that will still be there when a new machine begins to work', () => {
     const backlog = { ...idle, waitingCount: 600, waitingWorkSeconds: 600 };
-    const empty = decide(snapshotOf({ backlog }), policy);
-    expect(empty.need.catchUp).toBe(10);
-    // Three machines that boot clear 3 x 240 s meanwhile.
-    const ordered = decide(snapshotOf({ backlog, machines: ready(3, 'pending', now) }), policy);
-    expect(ordered.need.catchUp).toBe(0);
+    const catchUpWith = (machines: Machine[]): number =>
+      decide(snapshotOf({ backlog, machines }), policy).need.catchUp;
+    expect(catchUpWith([])).toBeCloseTo(600 / 45);
+    // Of a boot of 240 s three machines work for so long as they have been booting already.
+    expect(catchUpWith(ready(3, 'pending', now))).toBeCloseTo(600 / 45);
+    expect(catchUpWith(ready(3, 'pending', now - 2 * minute))).toBeCloseTo((600 - 3 * 120) / 45);
+    expect(catchUpWith(ready(3))).toBe(0);
   });
 });
 
