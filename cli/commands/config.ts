@@ -10,7 +10,9 @@ export function register(program: Command, io: CliIo): void {
     .description('Read all settings and name every problem at once; exit code 78 when there is one')
     .action(async () => {
       const { readConfig } = await import('../config.ts');
-      const { given } = readConfig(io.env, io.cwd);
+      const { readPolicyFile } = await import('../../scaling/policy-file.ts');
+      const { given, scalingPolicy } = readConfig(io.env, io.cwd);
+      readPolicyFile(scalingPolicy);
       const count = given.origins.filter(({ origin }) => origin !== 'default').length;
       io.print(
         `ok: ${count} of ${given.origins.length} settings are given (${given.file ?? 'no touchline.yaml'})`,

@@ -186,6 +186,16 @@ describe('touchline.yaml', () => {
   it('is checked with one word', async () => {
     expect(await shown(folder, 'check')).toContain('ok: 2 of');
   });
+
+  it('is checked with the policy of scaling that it names', async () => {
+    write('scaling: { policy: policy.yaml }\n');
+    write('countMin: 5\ncountMax: 4\n', 'policy.yaml');
+    await expect(shown(folder, 'check')).rejects.toThrow(
+      /policy\.yaml: countMin is 5, more than countMax \(4\)/,
+    );
+    write('countMin: 3\ncountMax: 4\n', 'policy.yaml');
+    expect(await shown(folder, 'check')).toContain('ok: 1 of');
+  });
 });
 
 async function shown(cwd: string, ...args: string[]): Promise<string> {
