@@ -8,15 +8,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../../core/clock.ts';
 import { TouchlineError } from '../../../core/errors.ts';
 import { silentLog } from '../../../core/log.ts';
-import { startModule } from '../../../core/process.ts';
+import { startModule, type ModuleChild } from '../../../core/process.ts';
 import { LocalProvider } from '../../../scaling/providers/local.ts';
 import { isAlive } from '../../support/touchline.ts';
+import { providerContract } from '../provider-contract.ts';
 
 const heartbeat = 'alive';
 let folder: string;
 let provider: LocalProvider;
+let children: Map<string, ModuleChild>;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'touchline-local-'));
+  children = new Map();
 });
 afterEach(async () => {
   await provider.close();
@@ -24,6 +27,16 @@ afterEach(async () => {
 });
 
 const endsWhenTold = "process.on('SIGTERM', () => process.exit(0));";
+
+providerContract({ name: 'local', canKeep: false, staysDrained: false, canDie: true }, async () => {
+  provider = open(endsWhenTold);
+  return {
+    provider,
+    pass: async () => await systemClock.sleep(20),
+    kill: async (instanceId) => children.get(instanceId)?.kill(),
+    done: async () => {},
+  };
+});
 
 describe('workers on this machine', { timeout: 60_000 }, () => {
   it('are as many as ordered, however often', async () => {
@@ -134,7 +147,11 @@ function open(body: string, clock: Clock = systemClock): LocalProvider {
      ${body.startsWith('process.exit') || body.startsWith('for') ? `say(); ${body}` : `${body} say();`}`,
   );
   return new LocalProvider({
-    start: async () => await startModule({ url: pathToFileURL(path) }),
+    start: async (instanceId) => {
+      const child = await startModule({ url: pathToFileURL(path) });
+      children.set(instanceId, child);
+      return child;
+    },
     host: 'vm',
     heartbeat,
     hopelessBy: (exitCode) => (exitCode === 78 || exitCode === 69 ? cannotWork(exitCode) : undefined),
