@@ -3,6 +3,8 @@ import { asTouchlineError } from '../../core/errors.ts';
 import { silentLog } from '../../core/log.ts';
 import type { Random } from '../../core/random.ts';
 import { SqsApi } from '../../queue/sqs-api.ts';
+import { drainOrdersIn } from '../../scaling/drain-orders.ts';
+import { AsgApi } from '../../scaling/providers/asg-api.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Config } from '../config.ts';
 import { eventsRegionOf, openAws } from '../wire-medialive.ts';
@@ -13,6 +15,7 @@ import {
   storeAttempts,
   type Attempt,
 } from './aws-attempts.ts';
+import { orderAttempts, scalingAttempts } from './scaling-attempts.ts';
 
 /** One permission, tried by using it where that changes nothing. */
 export interface PermissionFinding {
@@ -37,6 +40,18 @@ export async function checkAws(
     const store = await openStore(config, { clock, random, log: silentLog });
     const place = { ...config.store, endpoint: config.s3Endpoint };
     findings.push(...(await tryAll(storeAttempts(store, place, { clock, random }))));
+    if (config.scaling === 'asg')
+      findings.push(...(await tryAll(orderAttempts(drainOrdersIn(store), config.store))));
+  }
+  if (config.scaling === 'asg') {
+    const region = config.scalingRegion;
+    const names = config.scalingPools.map(({ name }) => name);
+    const api = new AsgApi({ region, clock, random });
+    try {
+      findings.push(...(await tryAll(scalingAttempts(api, { names, region }, new AbortController().signal))));
+    } finally {
+      api.close();
+    }
   }
   if (config.queue.engine === 'sqs') {
     const api = new SqsApi({ region: config.queue.region, clock, random });
