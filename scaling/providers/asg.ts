@@ -236,22 +236,36 @@ export class AsgProvider implements FleetProvider {
 
   /** Reads the launches of a group where there is a question that they answer. */
   async #watch(group: AsgGroup, signal: AbortSignal): Promise<void> {
-    const { clock, api } = this.#options;
+    const { clock } = this.#options;
     const memory = this.#memory(group.name);
     const presentCount = group.machines.filter(({ state }) => isCounted(state)).length;
     if (presentCount >= group.desired) memory.missingSinceMs = undefined;
     else memory.missingSinceMs ??= clock.nowMs();
     const unknown = group.machines.filter(({ instanceId }) => !this.#launchedAtMs.has(instanceId));
     if (memory.missingSinceMs === undefined && unknown.length === 0) return;
-    const { launches, sinceMs } = await api.launches(group.name, signal);
-    for (const { instanceId } of unknown) {
-      const own = launches.find((launch) => launch.instanceId === instanceId);
+    const log = await this.#launchesOf(group, signal);
+    for (const { instanceId } of log ? unknown : []) {
+      const own = log?.launches.find((launch) => launch.instanceId === instanceId);
       // Older than what was read of the log; or, where that was all of it, so new that it is not in it yet.
-      this.#launchedAtMs.set(instanceId, own?.startedAtMs ?? sinceMs ?? clock.nowMs());
+      this.#launchedAtMs.set(instanceId, own?.startedAtMs ?? log?.sinceMs ?? clock.nowMs());
     }
     if (memory.missingSinceMs === undefined) return;
-    const why = this.#shortage(group, presentCount, launches);
+    const why = this.#shortage(group, presentCount, log?.launches ?? []);
     if (why !== undefined) await this.#takeBack(group, { presentCount, why }, signal);
+  }
+
+  /** Undefined when it cannot be read now: that alone must not keep the fleet from being sized. */
+  async #launchesOf(
+    { name }: AsgGroup,
+    signal: AbortSignal,
+  ): Promise<Awaited<ReturnType<AsgApi['launches']>> | undefined> {
+    try {
+      return await this.#options.api.launches(name, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.log.warn('the log of an Auto Scaling group cannot be read now', { pool: name, error });
+      return undefined;
+    }
   }
 
   /** Why machines that were ordered do not come; undefined while they may. */

@@ -11,6 +11,7 @@ const bootMs = 150_000;
 const drainMs = 20_000;
 /** Rounds of 10 s after which all have booted that were ordered, and those are gone that were only for the start. */
 const settled = 100;
+const seeds = process.env['TOUCHLINE_TEST_LONG'] ? Array.from({ length: 20 }, (_, index) => index + 1) : [1];
 const never = new AbortController().signal;
 
 /** Workers of the machines in the simulator, as the registry would list them. */
@@ -166,7 +167,7 @@ describe('a fleet on EC2, under the controller of production', { timeout: 120_00
     expect([...bench.simulator.groups.values()].map(({ desired }) => desired)).toEqual([0, 0]);
   });
 
-  it.each([1, 2, 3])('does so while calls are throttled and answers lost (seed %i)', async (seed) => {
+  it.each(seeds)('does so while calls are throttled and answers lost (seed %i)', async (seed) => {
     const { world, rounds, working, machines } = await open(seed);
     world.faultShare = 0.3;
     world.liveCount = 8;

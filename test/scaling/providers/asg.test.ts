@@ -490,6 +490,19 @@ describe('EC2 Auto Scaling', () => {
       });
     });
 
+    it.each(['throttle', 'deny'] as const)(
+      'is seen though the log of the group cannot be read (%s), and dated when it can',
+      async (fate) => {
+        await order(2);
+        bench.simulator.advance(60_000);
+        bench.served.decide = (action) => (action === 'DescribeScalingActivities' ? fate : 'pass');
+        expect((await machines()).map(({ life }) => life)).toEqual(['running', 'running']);
+        bench.served.decide = () => 'pass';
+        const launchedAtMs = group().instances[0]?.launchedAtMs;
+        expect(await machines()).toMatchObject([{ launchedAtMs }, { launchedAtMs }]);
+      },
+    );
+
     it('cannot be seen without a permission, which may be given while it runs', async () => {
       bench.served.decide = () => 'deny';
       await expect(provider.observe(never)).rejects.toMatchObject({
