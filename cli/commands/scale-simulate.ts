@@ -58,10 +58,10 @@ export function register(scale: Command, io: CliIo): void {
     .action(async (options: Options) => {
       const { compare } = await import('../../scaling/simulate/compare.ts');
       const { parseFaults } = await import('../../scaling/simulate/parse-fault.ts');
-      const { readPolicy } = await import('../../scaling/read-policy.ts');
+      const { parsePolicy } = await import('../../scaling/policy-file.ts');
       const { scenarioOf } = await import('../../scaling/simulate/simulate.ts');
       const { heavyWork } = await import('../../scaling/simulate/trace.ts');
-      const policy = readPolicy(
+      const policy = parsePolicy(
         options.policy === undefined ? '' : await readText(io, options.policy, 'policy'),
         options.policy ?? 'the default policy',
       );

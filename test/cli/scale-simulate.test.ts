@@ -67,7 +67,7 @@ describe('touchline scale simulate', () => {
   });
 
   it.each([
-    [['--policy', 'wrong.yaml'], 'wrong.yaml: countMin: is 9, more than countMax (8)'],
+    [['--policy', 'wrong.yaml'], 'wrong.yaml: countMin is 9, more than countMax (8)'],
     [['--policy', 'none.yaml'], 'the policy none.yaml could not be read'],
     [['--trace', 'policy.yaml'], 'policy.yaml is not JSON'],
     [['--fault', 'quake'], '--fault quake is none'],
