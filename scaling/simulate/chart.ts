@@ -108,11 +108,17 @@ function workOf({ model, pools }: Scenario): number {
   return model.workSecondsMean / model.segmentSeconds / (pools[0]?.power ?? 1);
 }
 
-/** A value holds until the next one. */
+/** A value holds until it changes. */
 function steps(points: readonly (readonly [number, number])[]): string {
-  return points
-    .map(([x, y], index) => (index === 0 ? `M${left} ${fixed(y)}` : `H${fixed(x)} V${fixed(y)}`))
-    .join(' ');
+  const path: string[] = [];
+  let last: string | undefined;
+  for (const [x, y] of points) {
+    const height = fixed(y);
+    if (last === undefined) path.push(`M${left} ${height}`);
+    else if (height !== last) path.push(`H${fixed(x)} V${height}`);
+    last = height;
+  }
+  return [...path, `H${width - right}`].join(' ');
 }
 
 function hoursOf({ startMs, endMs }: Scenario['trace']): number[] {
