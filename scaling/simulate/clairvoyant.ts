@@ -28,11 +28,14 @@ const stepsPerBin = binSeconds / stepSeconds;
  * bin's service is a whole number of steps), it has at least as many starts, and each machine is paid for its boot and for
  * its bins, of which it may have used the first and the last only in part. So its cost here is no more than it has paid.
  *
- * Undefined when no number of machines up to `countMax` is enough.
+ * Undefined when no number of machines up to `countMax` is enough, or when a fleet is too large for a minute of counting.
  */
 export function clairvoyantBound(scenario: Scenario): ClairvoyantBound | undefined {
-  const { pools, bootSecondsMedian, countMax } = scenario;
+  const { pools, bootSecondsMedian } = scenario;
   const { arrived, due } = serviceCurves(scenario);
+  const countMax = Math.min(scenario.countMax, usefulCount(arrived, due));
+  const cellCount = arrived.reduce((sum, all, bin) => sum + all - (due[bin] ?? 0) + 1, 0) * (countMax + 1);
+  if (cellCount > cellCountMax) return undefined;
   const startCost = Math.max(0, bootSecondsMedian * bootSpread.timesMin - 2 * binSeconds);
   // cost[(S - due) * width + n]: of having served S with n machines in the last bin. Serving less never costs more.
   const width = countMax + 1;
@@ -57,6 +60,17 @@ export function clairvoyantBound(scenario: Scenario): ClairvoyantBound | undefin
   if (seconds === Infinity) return undefined;
   const gpuHours = seconds / 3600;
   return { gpuHours, dollars: gpuHours * Math.min(...pools.map(({ dollarsPerHour }) => dollarsPerHour)) };
+}
+
+/** About a minute of counting; a Saturday of 43 matches is 60 million. */
+const cellCountMax = 5_000_000_000;
+
+/** More machines than this have nothing to do in any bin. */
+function usefulCount(arrived: readonly number[], due: readonly number[]): number {
+  return arrived.reduce(
+    (most, all, bin) => Math.max(most, Math.ceil((all - (due[bin - 1] ?? 0)) / stepsPerBin)),
+    0,
+  );
 }
 
 /** For every S: to fewer machines for nothing, to more for a start each; and then the bin is paid. */
