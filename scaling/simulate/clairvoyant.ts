@@ -36,7 +36,9 @@ export function clairvoyantBound(scenario: Scenario): ClairvoyantBound | undefin
   const countMax = Math.min(scenario.countMax, usefulCount(arrived, due));
   const cellCount = arrived.reduce((sum, all, bin) => sum + all - (due[bin] ?? 0) + 1, 0) * (countMax + 1);
   if (cellCount > cellCountMax) return undefined;
-  const startCost = Math.max(0, bootSecondsMedian * bootSpread.timesMin - 2 * binSeconds);
+  const startCost = bootSecondsMedian * bootSpread.timesMin - 2 * binSeconds;
+  // Quicker boots than two bins are worth nothing: what is left is the work itself.
+  if (startCost < 0) return boundOf((due.at(-1) ?? 0) * stepSeconds, pools);
   // cost[(S - due) * width + n]: of having served S with n machines in the last bin. Serving less never costs more.
   const width = countMax + 1;
   let cost = new Float64Array(width).fill(Infinity);
@@ -57,7 +59,10 @@ export function clairvoyantBound(scenario: Scenario): ClairvoyantBound | undefin
     [low, high] = [nextLow, nextHigh];
   }
   const seconds = cost.reduce((least, one) => Math.min(least, one), Infinity);
-  if (seconds === Infinity) return undefined;
+  return seconds === Infinity ? undefined : boundOf(seconds, pools);
+}
+
+function boundOf(seconds: number, pools: Scenario['pools']): ClairvoyantBound {
   const gpuHours = seconds / 3600;
   return { gpuHours, dollars: gpuHours * Math.min(...pools.map(({ dollarsPerHour }) => dollarsPerHour)) };
 }

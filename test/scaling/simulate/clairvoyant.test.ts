@@ -84,6 +84,14 @@ describe('the clairvoyant bound', () => {
     expect(secondsOf(scenario(halves, 3))).toBe(600 + start);
   });
 
+  it('is the work alone where a machine boots at once', () => {
+    const two = traceOf([
+      { fromMinute: 20, minutes: 10 },
+      { fromMinute: 50, minutes: 10 },
+    ]);
+    expect(secondsOf(scenario(two, 6, { bootSecondsMedian: 26 }))).toBe(1200);
+  });
+
   it('is none when no number of machines is enough', () => {
     const many = traceOf(Array.from({ length: 3 }, () => ({ fromMinute: 20, minutes: 10 })));
     expect(clairvoyantBound(scenario(many, 6, { countMax: 2 }))).toBeUndefined();
