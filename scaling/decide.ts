@@ -1,5 +1,5 @@
 import type { FleetAction } from './fleet-provider.ts';
-import { needOf, powerOfFirst, scheduledCount, wholeMachines, type Need } from './need.ts';
+import { needOf, powerOfFirst, powerOfPool, scheduledCount, wholeMachines, type Need } from './need.ts';
 import type { ScalingPolicy } from './policy.ts';
 import type { Machine, MachineState, PastDecision, Pool, Snapshot } from './snapshot.ts';
 
@@ -166,7 +166,7 @@ function growth(about: {
   for (const machine of newestFirst(drainingHere)) {
     if (missing <= 1e-9) break;
     actions.push({ kind: 'keep', instanceId: machine.id });
-    missing -= powerOf([machine], snapshot.pools);
+    missing -= powerOfPool(machine.pool, snapshot.pools);
   }
   if (missing <= 1e-9) return actions;
   const pool = snapshot.pools.find(({ unavailableUntilMs = 0 }) => unavailableUntilMs <= snapshot.atMs);
@@ -206,7 +206,7 @@ function drains(about: {
       state !== 'sick' && snapshot.atMs - launchedAtMs >= policy.paidSecondsMin * 1000,
   );
   for (const machine of victimsFirst(paid)) {
-    const power = powerOf([machine], snapshot.pools);
+    const power = powerOfPool(machine.pool, snapshot.pools);
     if (power > excess + 1e-9) continue;
     actions.push({ kind: 'drain', instanceId: machine.id });
     excess -= power;
@@ -232,8 +232,7 @@ function newestFirst(machines: readonly Machine[]): Machine[] {
 }
 
 function powerOf(machines: readonly Machine[], pools: readonly Pool[]): number {
-  const power = new Map(pools.map((pool) => [pool.name, pool.power]));
-  return machines.reduce((sum, { pool }) => sum + (power.get(pool) ?? pools[0]?.power ?? 1), 0);
+  return machines.reduce((sum, { pool }) => sum + powerOfPool(pool, pools), 0);
 }
 
 function priceOf(name: string, pools: readonly Pool[]): number {

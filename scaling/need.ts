@@ -1,6 +1,6 @@
 import type { ChannelLoad } from '../core/load.ts';
 import type { ScalingPolicy } from './policy.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Pool, Snapshot } from './snapshot.ts';
 
 /** How much power (work seconds per second) the load calls for now, and of what parts. */
 export interface Need {
@@ -61,12 +61,11 @@ function catchUpOf(snapshot: Snapshot, policy: ScalingPolicy): number {
   const { waitingWorkSeconds, inFlightWorkSeconds, arrivedWorkPerSecond, meanServiceSeconds } = backlog;
   const normal = arrivedWorkPerSecond * (policy.targetWaitSeconds + meanServiceSeconds);
   const offered = Math.max(sumOf(channels.filter(({ isLive }) => isLive)), arrivedWorkPerSecond);
-  const powers = new Map(pools.map(({ name, power }) => [name, power]));
   const workMs = machines.reduce((sum, { state, pool, launchedAtMs }) => {
     // One that boots will work for as long of that time as it has been booting already.
     const activeMs =
       state === 'ready' ? bootMsP95 : state === 'pending' ? Math.min(bootMsP95, atMs - launchedAtMs) : 0;
-    return sum + activeMs * (powers.get(pool) ?? powerOfFirst(snapshot));
+    return sum + activeMs * powerOfPool(pool, pools);
   }, 0);
   const toSpare = Math.max(0, workMs - offered * bootMsP95) / 1000;
   return Math.max(0, waitingWorkSeconds + inFlightWorkSeconds - normal - toSpare) / policy.catchUpSeconds;
@@ -122,6 +121,11 @@ function sumOf(channels: readonly ChannelLoad[]): number {
 /** Rounded up, but not for what a sum of fractions is off. */
 export function wholeMachines(machines: number): number {
   return Math.max(0, Math.ceil(machines - 1e-9));
+}
+
+/** There are few pools: looking is quicker than remembering. A pool that is not there any more counts as the first. */
+export function powerOfPool(name: string, pools: readonly Pool[]): number {
+  return (pools.find((pool) => pool.name === name) ?? pools[0])?.power ?? 1;
 }
 
 export function powerOfFirst({ pools }: Pick<Snapshot, 'pools'>): number {
