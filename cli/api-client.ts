@@ -24,8 +24,19 @@ export class ApiClient {
     return (response.status === 204 ? undefined : await response.json()) as T;
   }
 
-  async delete(path: string): Promise<void> {
-    await this.#ask('DELETE', path);
+  async put<T>(path: string, body: unknown): Promise<T> {
+    return (await (await this.#ask('PUT', path, body)).json()) as T;
+  }
+
+  /** A body that is no JSON, such as a calendar. */
+  async postText<T>(path: string, text: string, contentType: string): Promise<T> {
+    return (await (await this.#send('POST', path, { text, contentType })).json()) as T;
+  }
+
+  /** What the server says of it; undefined when it says nothing. */
+  async delete<T = undefined>(path: string): Promise<T> {
+    const response = await this.#ask('DELETE', path);
+    return (response.status === 204 ? undefined : await response.json()) as T;
   }
 
   /** What happens from now on (or happened after `afterId`), until `signal` aborts or the server stops. */
@@ -49,13 +60,24 @@ export class ApiClient {
   }
 
   async #ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    const sent =
+      body === undefined ? undefined : { text: JSON.stringify(body), contentType: 'application/json' };
+    return await this.#send(method, path, sent, signal);
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    body: { text: string; contentType: string } | undefined,
+    signal?: AbortSignal,
+  ): Promise<Response> {
     const response = await fetch(`${this.url}/api/v1${path}`, {
       method,
       headers: {
         authorization: `Bearer ${this.#token.reveal()}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(body === undefined ? {} : { 'content-type': body.contentType }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: body.text }),
       signal: signal ?? AbortSignal.timeout(answerMsMax),
     }).catch((cause: unknown) => {
       if (signal?.aborted) throw cause;

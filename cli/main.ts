@@ -11,6 +11,7 @@ import { register as registerClips } from './commands/clips.ts';
 import { register as registerConfig } from './commands/config.ts';
 import { register as registerDemo } from './commands/demo.ts';
 import { register as registerDoctor } from './commands/doctor.ts';
+import { register as registerFixture } from './commands/fixture.ts';
 import { register as registerIngest } from './commands/ingest.ts';
 import { register as registerMigrate } from './commands/migrate.ts';
 import { register as registerRedrive } from './commands/redrive.ts';
@@ -33,6 +34,7 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   registerConfig,
   registerDemo,
   registerDoctor,
+  registerFixture,
   registerIngest,
   registerMigrate,
   registerRedrive,

@@ -145,7 +145,7 @@ async function runParts(
       },
     });
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
-    const open = await openDoors(config, { desk, store, local: driver.local }, log).catch(
+    const open = await openDoors(config, { desk, fleet: fleet.desk, store, local: driver.local }, log).catch(
       async (thrown: unknown) => {
         // What listens already has to close, for the same reason.
         await driver.local?.run(AbortSignal.abort()).catch(() => undefined);
@@ -208,7 +208,7 @@ function localDriver(
 
 async function openDoors(
   config: Config,
-  house: { desk: MatchDesk; store: ObjectStore; local: LocalDriver | undefined },
+  house: { desk: MatchDesk; fleet: FleetDesk; store: ObjectStore; local: LocalDriver | undefined },
   log: Log,
 ) {
   if (!house.local) return undefined;
@@ -217,6 +217,7 @@ async function openDoors(
   const rtmp = `rtmp://${reachableHost(config.rtmpHost)}:${rtmpPort}/live`;
   const web = await listenWeb({
     desk: house.desk,
+    fleet: house.fleet,
     store: house.store,
     clock,
     log: log.child({ part: 'web' }),

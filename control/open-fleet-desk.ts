@@ -9,11 +9,14 @@ import { WorkerRegistry } from './worker-registry.ts';
 
 /** Who works, what there is to do, what is expected, and what was decided about it. */
 export interface FleetDesk {
-  registry: WorkerRegistry;
-  load: LoadReader;
-  records: ScalingRecords;
-  schedule: Schedule;
+  registry: Open<WorkerRegistry>;
+  load: Open<LoadReader>;
+  records: Open<ScalingRecords>;
+  schedule: Open<Schedule>;
 }
+
+/** What a class shows: its private fields would keep anything else from standing in for it. */
+type Open<T> = Pick<T, keyof T>;
 
 /** Beats are small, and one update each. */
 const beatSlots = 4;

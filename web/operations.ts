@@ -1,18 +1,23 @@
 import { Hono } from 'hono';
 
+import { readFleetMetrics } from '../control/fleet-metrics.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
+import type { FleetDesk } from '../control/open-fleet-desk.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Access } from './access.ts';
 import { prometheusText } from './prometheus.ts';
 
 /** What a machine asks: does it live, may it get work, how is it doing. */
 export function operationRoutes(options: {
   desk: MatchDesk;
+  fleet: FleetDesk;
+  clock: Clock;
   access: Access;
   version: string;
   /** Aborted as soon as the end was asked for: no new work, please. */
   stopping: AbortSignal;
 }): Hono {
-  const { desk, access, version, stopping } = options;
+  const { desk, fleet, clock, access, version, stopping } = options;
   return (
     new Hono()
       // The process alone: a database that is away must not make an orchestrator restart us.
@@ -35,7 +40,8 @@ export function operationRoutes(options: {
           type: 'gauge' as const,
           samples: [{ labels: { version }, value: 1 }],
         };
-        return context.text(prometheusText([build, ...(await desk.metrics())]), 200, {
+        const families = [build, ...(await desk.metrics()), ...(await readFleetMetrics(fleet, clock))];
+        return context.text(prometheusText(families), 200, {
           'content-type': 'text/plain; version=0.0.4; charset=utf-8',
         });
       })

@@ -8,12 +8,15 @@ import { TouchlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
+import type { FleetDesk } from '../control/open-fleet-desk.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { Access, guardOrigin, secureHeaders } from './access.ts';
 import { channelRoutes } from './api/channels.ts';
 import { clipRoutes, mediaRoutes } from './api/clips.ts';
+import { fixtureRoutes } from './api/fixtures.ts';
 import { momentRoutes } from './api/moments.ts';
 import { runRoutes } from './api/runs.ts';
+import { scalingRoutes } from './api/scaling.ts';
 import { EventHub } from './event-hub.ts';
 import { mediaOriginOf } from './media.ts';
 import { operationRoutes } from './operations.ts';
@@ -22,6 +25,7 @@ import { notFound, problem } from './problem.ts';
 
 export interface WebOptions {
   desk: MatchDesk;
+  fleet: FleetDesk;
   store: ObjectStore;
   clock: Clock;
   log: Log;
@@ -84,6 +88,8 @@ function buildApp(
     .route('/moments', momentRoutes(options))
     .route('/clips', clipRoutes(options))
     .route('/media', mediaRoutes(options))
+    .route('/fixtures', fixtureRoutes(options))
+    .route('/scaling', scalingRoutes(options))
     .route('/', runRoutes(options))
     .get('/events', async (context) => {
       const lastEventId = context.req.header('last-event-id') ?? context.req.query('lastEventId');

@@ -14,6 +14,7 @@ import { listenWeb } from '../../web/server.ts';
 import { FakeDesk } from '../web/fake-desk.ts';
 import { memoryStore } from '../web/memory-store.ts';
 import { memoryIo } from './memory-io.ts';
+import { noFleet } from '../web/fake-fleet.ts';
 
 let home: string;
 let desk: FakeDesk;
@@ -25,6 +26,7 @@ beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'touchline-test-'));
   desk = new FakeDesk();
   const server = await listenWeb({
+    fleet: noFleet(),
     desk,
     store: memoryStore(new Map()),
     clock: systemClock,

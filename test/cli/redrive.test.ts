@@ -18,6 +18,7 @@ import { openTestQueue } from '../support/queue-open.ts';
 import { region, useSqs } from '../support/queue-sqs.ts';
 import { hasRedis, startRedis, type TestRedis } from '../support/redis.ts';
 import { memoryIo } from './memory-io.ts';
+import { noFleet } from '../web/fake-fleet.ts';
 
 const token = 'test-token-0123456789';
 const run = { channelId: '', runId: 'run_test' };
@@ -101,6 +102,7 @@ async function openHouse(databaseUrl: string, queue?: Queue): Promise<{ rig: Des
   const rig = await openDeskRig(databaseUrl, undefined, queue && { queue });
   ending.push(async () => await rig.stop());
   const web = await listenWeb({
+    fleet: noFleet(),
     desk: rig.desk,
     store: rig.store,
     clock: systemClock,

@@ -15,6 +15,7 @@ import { Secret } from '../../core/secret.ts';
 import { listenWeb } from '../../web/server.ts';
 import { FakeDesk } from './fake-desk.ts';
 import { memoryStore } from './memory-store.ts';
+import { noFleet } from './fake-fleet.ts';
 
 const chromiumPath = '/usr/bin/chromium';
 const token = 'page-token-0123456789';
@@ -37,6 +38,7 @@ describe.skipIf(!existsSync(chromiumPath) || !isOnPath('ffmpeg'))('the page in a
       state: 'live',
     });
     const server = await listenWeb({
+      fleet: noFleet(),
       desk,
       store: memoryStore(new Map([rendition('fast'), rendition('exact')].map(({ key }) => [key, clip]))),
       clock: systemClock,

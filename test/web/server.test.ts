@@ -8,6 +8,7 @@ import { Secret } from '../../core/secret.ts';
 import { listenWeb } from '../../web/server.ts';
 import { FakeDesk } from './fake-desk.ts';
 import { memoryStore } from './memory-store.ts';
+import { noFleet } from './fake-fleet.ts';
 
 const token = 'test-token-0123456789';
 const bearer = { authorization: `Bearer ${token}` };
@@ -23,6 +24,7 @@ beforeEach(async () => {
   desk = new FakeDesk();
   logged = [];
   const server = await listenWeb({
+    fleet: noFleet(),
     desk,
     store: memoryStore(
       new Map([
@@ -330,6 +332,7 @@ describe('operations', () => {
   it('answer a taken port with a message that says what to do', async () => {
     const port = Number(new URL(url).port);
     const second = listenWeb({
+      fleet: noFleet(),
       store: memoryStore(new Map()),
       desk,
       port,

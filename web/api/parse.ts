@@ -8,7 +8,7 @@ const bodyBytesMax = 64 * 1024;
 
 /** The JSON body, as `schema` wants it. @throws `web.invalid` naming every field that is wrong */
 export async function parseBody<S extends z.ZodType>(context: Context, schema: S): Promise<z.infer<S>> {
-  const text = await readText(context);
+  const text = await readText(context, bodyBytesMax, 'any wish');
   let body: unknown;
   try {
     body = text === '' ? {} : JSON.parse(text);
@@ -34,16 +34,21 @@ export function present<T extends object>(filter: T): { [K in keyof T]: Exclude<
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as never;
 }
 
-/** Counted while it comes: a declared length may be missing or wrong. */
-async function readText(context: Context): Promise<string> {
+/**
+ * The body as text. Counted while it comes: a declared length may be missing or wrong.
+ *
+ * @param what that never takes more, for the message
+ * @throws `web.too-large`
+ */
+export async function readText(context: Context, bytesMax: number, what: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of (context.req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
-    if (bytes > bodyBytesMax) {
+    if (bytes > bytesMax) {
       throw callerError(
         'web.too-large',
-        `the body is larger than ${bodyBytesMax} bytes, more than any wish takes`,
+        `the body is larger than ${bytesMax} bytes, more than ${what} takes`,
       );
     }
     chunks.push(chunk);

@@ -1,0 +1,85 @@
+import type { Clock } from '../core/clock.ts';
+import type { MetricFamily } from './match-desk.ts';
+import type { FleetDesk } from './open-fleet-desk.ts';
+
+/** The parts of what `scaling/` wrote down that are counted; anything else in it is its own. */
+interface WrittenDecision {
+  decision?: { brakes?: readonly string[] };
+  snapshot?: { machines?: readonly { state?: string }[] } | null;
+}
+
+const machineStates = ['pending', 'ready', 'draining', 'drained', 'sick', 'ending'] as const;
+const workerStates = ['working', 'draining', 'drained'] as const;
+
+/** How the fleet follows the work, for a dashboard and an alarm. No ids in labels. */
+export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<MetricFamily[]> {
+  const workers = await fleet.registry.list();
+  const backlog = await fleet.load.readBacklog(workers);
+  const [last] = await fleet.records.list({ limit: 1 });
+  const [changed] = await fleet.records.list({ limit: 1, hasSnapshot: true });
+  const bootMsP95 = await fleet.registry.bootMsP95();
+  const { decision, snapshot } = (changed ?? {}) as WrittenDecision;
+  const instanceCount = new Set(workers.map(({ instanceId }) => instanceId)).size;
+  const gauge = (name: string, help: string, value: number | undefined): MetricFamily[] =>
+    value === undefined
+      ? []
+      : [{ name: `touchline_scaling_${name}`, help, type: 'gauge', samples: [{ labels: {}, value }] }];
+  const byState = (
+    name: string,
+    help: string,
+    states: readonly string[],
+    all: readonly string[],
+  ): MetricFamily => ({
+    name: `touchline_scaling_${name}`,
+    help,
+    type: 'gauge',
+    samples: states.map((state) => ({
+      labels: { state },
+      value: all.filter((one) => one === state).length,
+    })),
+  });
+  return [
+    ...gauge('needed_machines', 'What the load called for at the last decision.', last?.neededCount),
+    ...gauge('desired_machines', 'What the last decision wanted, with every brake.', last?.desiredCount),
+    ...gauge(
+      'last_decision_age_seconds',
+      'Time since anybody decided: nobody does when this grows.',
+      last && Math.max(0, clock.nowMs() - last.atMs) / 1000,
+    ),
+    ...gauge('brakes', 'Rules that held the last change back.', decision?.brakes?.length),
+    ...(snapshot?.machines
+      ? [
+          byState(
+            'machines',
+            'Machines by state, at the last change.',
+            machineStates,
+            snapshot.machines.map(({ state = '' }) => state),
+          ),
+        ]
+      : []),
+    byState(
+      'workers',
+      'Worker processes that were heard of in the last minute.',
+      workerStates,
+      workers.map(({ state }) => state),
+    ),
+    ...gauge('waiting_jobs', 'Jobs that nobody has in hand.', backlog.waitingCount),
+    ...gauge('backlog_work_seconds', 'Work that waits, in seconds of one slot.', backlog.waitingWorkSeconds),
+    ...gauge(
+      'backlog_jobs_per_instance',
+      'Jobs that wait for each machine; absent when there is none.',
+      instanceCount === 0 ? undefined : backlog.waitingCount / instanceCount,
+    ),
+    ...gauge('oldest_wait_seconds', 'Of the job that waits longest.', backlog.oldestWaitMs / 1000),
+    ...gauge(
+      'arrived_work',
+      'Work seconds that came per second, over the last minute.',
+      backlog.arrivedWorkPerSecond,
+    ),
+    ...gauge(
+      'boot_seconds_p95',
+      'From launch to the first finished job; absent until five have been seen.',
+      bootMsP95 === undefined ? undefined : bootMsP95 / 1000,
+    ),
+  ];
+}

@@ -1,0 +1,36 @@
+import type { FleetDesk } from '../../control/open-fleet-desk.ts';
+
+/** A fleet of nobody, for tests that look at other things. */
+export function noFleet(): FleetDesk {
+  const nothing = async (): Promise<never> => {
+    throw new Error('this test has no fleet');
+  };
+  const backlog = {
+    waitingCount: 0,
+    waitingWorkSeconds: 0,
+    oldestWaitMs: 0,
+    inFlightCount: 0,
+    inFlightWorkSeconds: 0,
+    arrivedWorkPerSecond: 0,
+    meanServiceSeconds: 0,
+  };
+  return {
+    registry: {
+      take: nothing,
+      list: async () => [],
+      noteMachines: nothing,
+      bootMsP95: async () => undefined,
+    },
+    load: { read: nothing, readBacklog: async () => backlog },
+    records: {
+      recent: async () => [],
+      add: nothing,
+      list: async () => [],
+      overrides: async () => ({ isInPaused: false, isOutPaused: false }),
+      setOverrides: nothing,
+      hold: nothing,
+      release: nothing,
+    },
+    schedule: { add: nothing, list: async () => [], cancel: nothing, importCalendar: nothing },
+  };
+}
