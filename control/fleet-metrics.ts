@@ -20,24 +20,6 @@ export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<
   const bootMsP95 = await fleet.registry.bootMsP95();
   const { decision, snapshot } = (changed ?? {}) as WrittenDecision;
   const instanceCount = new Set(workers.map(({ instanceId }) => instanceId)).size;
-  const gauge = (name: string, help: string, value: number | undefined): MetricFamily[] =>
-    value === undefined
-      ? []
-      : [{ name: `touchline_scaling_${name}`, help, type: 'gauge', samples: [{ labels: {}, value }] }];
-  const byState = (
-    name: string,
-    help: string,
-    states: readonly string[],
-    all: readonly string[],
-  ): MetricFamily => ({
-    name: `touchline_scaling_${name}`,
-    help,
-    type: 'gauge',
-    samples: states.map((state) => ({
-      labels: { state },
-      value: all.filter((one) => one === state).length,
-    })),
-  });
   return [
     ...gauge('needed_machines', 'What the load called for at the last decision.', last?.neededCount),
     ...gauge('desired_machines', 'What the last decision wanted, with every brake.', last?.desiredCount),
@@ -82,4 +64,22 @@ export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<
       bootMsP95 === undefined ? undefined : bootMsP95 / 1000,
     ),
   ];
+}
+
+function gauge(name: string, help: string, value: number | undefined): MetricFamily[] {
+  if (value === undefined) return [];
+  return [{ name: `touchline_scaling_${name}`, help, type: 'gauge', samples: [{ labels: {}, value }] }];
+}
+
+function byState(
+  name: string,
+  help: string,
+  states: readonly string[],
+  all: readonly string[],
+): MetricFamily {
+  const samples = states.map((state) => ({
+    labels: { state },
+    value: all.filter((one) => one === state).length,
+  }));
+  return { name: `touchline_scaling_${name}`, help, type: 'gauge', samples };
 }

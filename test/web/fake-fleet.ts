@@ -2,9 +2,6 @@ import type { FleetDesk } from '../../control/open-fleet-desk.ts';
 
 /** A fleet of nobody, for tests that look at other things. */
 export function noFleet(): FleetDesk {
-  const nothing = async (): Promise<never> => {
-    throw new Error('this test has no fleet');
-  };
   const backlog = {
     waitingCount: 0,
     waitingWorkSeconds: 0,
@@ -33,4 +30,8 @@ export function noFleet(): FleetDesk {
     },
     schedule: { add: nothing, list: async () => [], cancel: nothing, importCalendar: nothing },
   };
+}
+
+async function nothing(): Promise<never> {
+  throw new Error('this test has no fleet');
 }
