@@ -32,7 +32,7 @@ export function needOf(snapshot: Snapshot, policy: ScalingPolicy, orderedPower: 
   const { backlog, channels } = snapshot;
   const live = channels.filter(({ isLive }) => isLive);
   const expected = channels.filter((channel) => isExpected(channel, snapshot, policy));
-  const feedForward = sumOf([...live, ...expected]);
+  const feedForward = sumOf(live) + announced(expected, policy);
   const feedback = backlog.arrivedWorkPerSecond;
   const catchUp = catchUpOf(snapshot, policy);
   const unit = powerOfFirst(snapshot);
@@ -76,7 +76,7 @@ export function scheduledCount(snapshot: Snapshot, policy: ScalingPolicy): numbe
   const expected = snapshot.channels.filter((channel) => isExpected(channel, snapshot, policy));
   const unit = powerOfFirst(snapshot);
   if (expected.length === 0) return 0;
-  const load = sumOf(expected);
+  const load = announced(expected, policy);
   return countFor((load + reserveFor(load, unit, policy)) / unit, 0);
 }
 
@@ -112,6 +112,11 @@ const machineShareMin = 0.25;
 function countFor(machines: number, orderedMachines: number): number {
   const fewest = machines > 1e-9 ? Math.max(1, wholeMachines(machines - machineShareMin)) : 0;
   return Math.min(wholeMachines(machines), Math.max(fewest, wholeMachines(orderedMachines)));
+}
+
+/** Who expects to be surprised has room for the channels that come with these, and that nobody has announced. */
+function announced(expected: readonly ChannelLoad[], { unannouncedShare }: ScalingPolicy): number {
+  return sumOf(expected) / (1 - unannouncedShare);
 }
 
 function sumOf(channels: readonly ChannelLoad[]): number {

@@ -29,6 +29,8 @@ export const scalingPolicy = z
     catchUpSeconds: z.number().positive().default(45),
     /** On top of the boot time: scheduled machines are ordered that much earlier. */
     leadMarginSeconds: z.number().min(0).default(120),
+    /** Of the channels that go live, the share that no fixture announces: as many more machines await a kick-off. */
+    unannouncedShare: z.number().min(0).max(0.9).default(0),
     /** How long a kick-off may be late before its machines are let go. */
     graceSeconds: z.number().min(0).default(900),
     /** Assumed until boots have been measured. */

@@ -109,6 +109,21 @@ describe('what is needed', () => {
     expect(countWith({ ...scheduled(-minute), isLive: true })).toBe(2);
   });
 
+  it('has room beside what is announced for the share that never is, until the announced are live', () => {
+    const surprised = scalingPolicy.parse({ unannouncedShare: 0.25 });
+    const fixtures = Array.from({ length: 6 }, (_, index) => scheduled(minute + index));
+    // 6 / 0.75 = 8, and a reserve of 0.4 x sqrt(8) = 1.13.
+    expect(decide(snapshotOf({ channels: fixtures }), surprised)).toMatchObject({
+      neededCount: 9,
+      need: { feedForward: 8 },
+    });
+    expect(decide(snapshotOf({ channels: fixtures, measuredAtMs: now - 31_000 }), surprised)).toMatchObject({
+      desiredCount: 9,
+      brakes: ['stale'],
+    });
+    expect(decide(snapshotOf({ channels: live(6) }), surprised).neededCount).toBe(7);
+  });
+
   it('follows what comes in where nobody said that it would', () => {
     const backlog = { ...idle, arrivedWorkPerSecond: 9 };
     expect(decide(snapshotOf({ backlog }), policy).neededCount).toBe(10);
