@@ -187,7 +187,10 @@ async function openElsewhere(
   const { AsgProvider } = await import('../scaling/providers/asg.ts');
   const api = new AsgApi({ region, clock, random });
   const orders = drainOrdersIn(store);
-  return await AsgProvider.open({ api, pools, orders, bootMsP95, region, clock, log }, signal);
+  return await AsgProvider.open(
+    { api, pools, orders, bootMsP95, region, leavesSign: true, clock, log },
+    signal,
+  );
 }
 
 function sharedParts(desk: FleetDesk, random: Random): Pick<Rules, 'load' | 'records' | 'lease'> {

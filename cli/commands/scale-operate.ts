@@ -57,13 +57,14 @@ export function register(scale: Command, io: CliIo): void {
     });
 
   scale
-    .command('pin <count>')
+    .command('pin')
+    .argument('<count>', 'machines', count)
     .description('So many machines, whatever is computed, for a while')
     .option('--for <duration>', 'such as 45m or 2h', duration, 2 * 3_600_000)
-    .action(async (text: string, options: { for: number }) => {
+    .action(async (wanted: number, options: { for: number }) => {
       const until = new Date(systemClock.nowMs() + options.for).toISOString();
-      await say(io, { pin: { count: count(text), until } });
-      io.tell(`${count(text)} machines until ${until}, within what the policy allows.`);
+      await say(io, { pin: { count: wanted, until } });
+      io.tell(`${wanted} machines until ${until}, within what the policy allows.`);
     });
 
   scale
@@ -75,11 +76,10 @@ export function register(scale: Command, io: CliIo): void {
     });
 
   scale
-    .command('pause <direction>')
+    .command('pause')
+    .argument('<direction>', 'in (letting go) or out (ordering)', direction)
     .description('Let no machine go (in), or order none (out)')
-    .action(async (direction: string) => {
-      if (direction !== 'in' && direction !== 'out')
-        throw new InvalidArgumentError('the direction must be in (letting go) or out (ordering)');
+    .action(async (direction: 'in' | 'out') => {
       await say(io, direction === 'in' ? { isInPaused: true } : { isOutPaused: true });
       io.tell(direction === 'in' ? 'No machine is let go.' : 'No machine is ordered.');
     });
@@ -201,6 +201,11 @@ function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0 && value <= 10_000) return value;
   throw new InvalidArgumentError('must be a whole number from 0 to 10000');
+}
+
+function direction(text: string): 'in' | 'out' {
+  if (text === 'in' || text === 'out') return text;
+  throw new InvalidArgumentError('must be in (letting go) or out (ordering)');
 }
 
 function duration(text: string): number {
