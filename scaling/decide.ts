@@ -252,6 +252,7 @@ function reasonOf(about: {
   const parts = [
     `${need.liveCount} live and ${need.expectedCount} expected channels offer ${round(need.feedForward)}`,
     `${round(need.feedback)} came in over the last minute`,
+    ...(need.reserve > 0 ? [`a reserve of ${round(need.reserve)} comes on top`] : []),
     ...(need.catchUp > 0
       ? [
           `a backlog of ${round(snapshot.backlog.waitingWorkSeconds)} s of work asks for ${round(need.catchUp)} more`,

@@ -139,6 +139,13 @@ describe('what is needed', () => {
     expect(catchUpWith(ready(3, 'pending', now - 2 * minute))).toBeCloseTo((600 - 3 * 120) / 45);
     expect(catchUpWith(ready(3))).toBe(0);
   });
+
+  it('is told in one sentence', () => {
+    const { reason } = decide(snapshotOf({ channels: live(4), machines: ready(2) }), policy);
+    expect(reason).toBe(
+      'From 2 to 5: 4 live and 0 expected channels offer 4.0, 0.0 came in over the last minute, a reserve of 1.0 comes on top, so 5 are needed.',
+    );
+  });
 });
 
 describe('growing', () => {
