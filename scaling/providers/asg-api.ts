@@ -1,5 +1,6 @@
 import {
   AutoScalingClient,
+  CreateOrUpdateTagsCommand,
   DescribeScalingActivitiesCommand,
   paginateDescribeAutoScalingGroups,
   SetDesiredCapacityCommand,
@@ -25,8 +26,13 @@ export interface AsgGroup {
   suspended: ReadonlySet<string>;
   /** Machines count for more than one each: nothing of ours would fit. */
   isWeighted: boolean;
+  /** When a server last said that it decides for the group, by that server's clock; undefined = never. */
+  decidedAtMs: number | undefined;
   machines: AsgMachine[];
 }
+
+/** A tag of the group: whoever stands in for the servers does nothing while it is young. */
+const signKey = 'touchline:decided-at';
 
 export interface AsgMachine {
   instanceId: string;
@@ -186,6 +192,24 @@ export class AsgApi {
     );
   }
 
+  /** Says on all of them, at once, that somebody decides for them now. */
+  async sign(names: readonly string[], signal: AbortSignal): Promise<void> {
+    const Value = new Date(this.#clock.nowMs()).toISOString();
+    const Tags = names.map((ResourceId) => ({
+      ResourceId,
+      ResourceType: 'auto-scaling-group',
+      Key: signKey,
+      Value,
+      PropagateAtLaunch: false,
+    }));
+    await this.#repeat(
+      'CreateOrUpdateTags',
+      names.join(', '),
+      signal,
+      async (limit) => await this.#client.send(new CreateOrUpdateTagsCommand({ Tags }), limit),
+    );
+  }
+
   async suspend(name: string, process: string, signal: AbortSignal): Promise<void> {
     const input = { AutoScalingGroupName: name, ScalingProcesses: [process] };
     await this.#repeat(
@@ -219,6 +243,7 @@ export class AsgApi {
 type Send<T> = (limit: { abortSignal: AbortSignal }) => Promise<T>;
 
 function groupOf(group: AutoScalingGroup): AsgGroup {
+  const decidedAtMs = Date.parse(group.Tags?.find(({ Key }) => Key === signKey)?.Value ?? '');
   const overrides = group.MixedInstancesPolicy?.LaunchTemplate?.Overrides ?? [];
   return {
     name: group.AutoScalingGroupName ?? '',
@@ -231,6 +256,7 @@ function groupOf(group: AutoScalingGroup): AsgGroup {
       overrides.some(({ WeightedCapacity = '1' }) => WeightedCapacity !== '1') ||
       // Units, too, that are not machines: vCPUs or memory.
       !['units', undefined].includes(group.DesiredCapacityType),
+    decidedAtMs: Number.isNaN(decidedAtMs) ? undefined : decidedAtMs,
     machines: (group.Instances ?? []).map((instance) => ({
       instanceId: instance.InstanceId ?? '',
       state: instance.LifecycleState ?? '',

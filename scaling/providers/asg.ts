@@ -23,6 +23,8 @@ export interface AsgOptions {
   bootMsP95: () => number;
   /** For messages; undefined = where the SDK looks. */
   region?: string | undefined;
+  /** Leaves word on the groups that it decides for them (`scaling/lambda.ts` waits for that to grow old). */
+  leavesSign?: boolean;
   clock: Clock;
   log: Log;
 }
@@ -31,6 +33,10 @@ export interface AsgOptions {
 const unavailableMs = 180_000;
 /** What one round has seen is good for its actions. */
 const viewMsMax = 5_000;
+/** The Lambda takes over when a sign is 90 s old: a round may be late. */
+const signEveryMs = 60_000;
+/** Who has not looked for as long may have been stood in for: machines may have new orders. */
+const absentMsMin = 60_000;
 
 interface PoolMemory {
   unavailableUntilMs: number;
@@ -53,7 +59,9 @@ export class AsgProvider implements FleetProvider {
   #seenAtMs = -Infinity;
   /** Of every machine in a group. Auto Scaling does not say it of the machine, but its log of activities does. */
   #launchedAtMs = new Map<string, number>();
-  readonly #drains: Map<string, number>;
+  #drains: Map<string, number>;
+  #signedAtMs = -Infinity;
+  #observedAtMs: number;
   readonly #keptAtMs = new Map<string, number>();
 
   /** @throws TouchlineError `scaling.missing-group`, `scaling.weighted-group`, `scaling.denied`, ... */
@@ -71,6 +79,7 @@ export class AsgProvider implements FleetProvider {
   private constructor(options: AsgOptions, drains: Map<string, number>) {
     this.#options = options;
     this.#drains = drains;
+    this.#observedAtMs = options.clock.nowMs();
     this.#memories = new Map(
       options.pools.map(({ name }) => [
         name,
@@ -81,8 +90,12 @@ export class AsgProvider implements FleetProvider {
 
   /** Notices, too, what a group cannot give: that order is taken back, so that it does not come on top of another pool's. */
   async observe(signal: AbortSignal): Promise<FleetView> {
+    const { clock, orders } = this.#options;
+    const isBack = clock.nowMs() - this.#observedAtMs > absentMsMin;
     try {
       await this.#look(signal);
+      await this.#leaveSign(signal);
+      if (isBack) this.#drains = await orders.read();
       for (const group of this.#groups.values()) await this.#watch(group, signal);
     } catch (thrown) {
       const error = asTouchlineError(thrown);
@@ -92,6 +105,7 @@ export class AsgProvider implements FleetProvider {
       throw new TouchlineError({ code, message, blame, retryable: true, cause: error });
     }
     await this.#forgetGone();
+    this.#observedAtMs = clock.nowMs();
     return {
       machines: [...this.#groups.values()].flatMap((group) => this.#machinesOf(group)),
       pools: this.#options.pools.map(({ name, power, dollarsPerHour }) => ({
@@ -232,6 +246,22 @@ export class AsgProvider implements FleetProvider {
     if (missing.length > 0) throw missingGroup(missing, region);
     this.#groups = groups;
     this.#seenAtMs = clock.nowMs();
+  }
+
+  async #leaveSign(signal: AbortSignal): Promise<void> {
+    const { leavesSign = false, api, pools, clock, log } = this.#options;
+    const nowMs = clock.nowMs();
+    if (!leavesSign || nowMs - this.#signedAtMs < signEveryMs) return;
+    // Also when it fails: no more than once a minute.
+    this.#signedAtMs = nowMs;
+    const names = pools.map(({ name }) => name);
+    try {
+      await api.sign(names, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const consequence = 'where the Lambda of scaling runs, it may decide beside this server';
+      log.warn('no sign of life could be left on the Auto Scaling groups', { consequence, error });
+    }
   }
 
   /** Reads the launches of a group where there is a question that they answer. */

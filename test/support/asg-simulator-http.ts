@@ -107,6 +107,13 @@ const actions: Record<string, (simulator: AsgSimulator, form: URLSearchParams) =
     simulator.protect(need(form, 'AutoScalingGroupName'), membersOf(form, 'InstanceIds'), isProtected);
     return undefined;
   },
+  CreateOrUpdateTags: (simulator, form) => {
+    for (let index = 1; form.has(`Tags.member.${index}.Key`); index += 1) {
+      const { tags } = simulator.group(need(form, `Tags.member.${index}.ResourceId`));
+      tags.set(need(form, `Tags.member.${index}.Key`), need(form, `Tags.member.${index}.Value`));
+    }
+    return undefined;
+  },
   SuspendProcesses: (simulator, form) => {
     const { suspended } = simulator.group(need(form, 'AutoScalingGroupName'));
     for (const name of membersOf(form, 'ScalingProcesses')) suspended.add(name);
@@ -147,6 +154,7 @@ function groupXml(group: SimGroup): Xml {
     })),
     MixedInstancesPolicy:
       group.weight === undefined ? undefined : { LaunchTemplate: { Overrides: overrides } },
+    Tags: [...group.tags].map(([Key, Value]) => ({ Key, Value, ResourceId: group.name })),
     Instances: group.instances.map((instance) => ({
       InstanceId: instance.id,
       InstanceType: group.machineType,

@@ -25,6 +25,7 @@ export class AsgSimulator {
       desired: 0,
       isProtectingNew: true,
       suspended: new Set(['AZRebalance']),
+      tags: new Map(),
       hooks: {},
       instances: [],
       weight: undefined,
@@ -275,6 +276,7 @@ export interface SimGroup {
   desired: number;
   isProtectingNew: boolean;
   suspended: Set<string>;
+  tags: Map<string, string>;
   hooks: { launch?: SimHook; terminate?: SimHook };
   instances: SimInstance[];
   weight: string | undefined;
