@@ -63,10 +63,8 @@ export interface Picture {
   atMs: number;
   width: number;
   height: number;
-  /** Rows from top to bottom, 3 bytes a pixel: R, G, B. Empty for the view `bands`. */
+  /** Rows from top to bottom, 3 bytes a pixel: R, G, B. */
   rgb: Uint8Array;
-  /** For the view `bands` as decoders have it: 4:2:0, brightness of all pixels, then blue, then red difference, 16 to 235. */
-  planes?: Uint8Array;
 }
 
 export interface Sound {

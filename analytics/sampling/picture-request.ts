@@ -12,25 +12,10 @@ export type PictureView =
   | { kind: 'letterbox'; width: number; height: number; pad: number }
   /** The middle of the picture, filling this size. */
   | { kind: 'centre'; width: number; height: number }
-  /**
-   * The top and the bottom `share` of the picture at its own size, the bottom band stacked below the top band. As planes:
-   * half the bytes, and of so many pixels few are ever looked at in colour.
-   */
+  /** The top and the bottom `share` of the picture at its own size, the bottom band stacked below the top band. */
   | { kind: 'bands'; share: number };
 
 /** Height in rows of one band of a picture of that height: even, because chroma has half the rows. */
 export function bandRowCount(share: number, sourceHeight: number): number {
   return Math.max(2, 2 * Math.round((share * sourceHeight) / 2));
-}
-
-export interface PictureShape {
-  width: number;
-  height: number;
-  /** What ffmpeg calls the order of its bytes. */
-  format: 'rgb24' | 'yuv420p';
-}
-
-export function pictureByteCount({ width, height, format }: PictureShape): number {
-  if (format === 'rgb24') return width * height * 3;
-  return width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2);
 }

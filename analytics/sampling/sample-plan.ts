@@ -1,13 +1,13 @@
 import type { AnalysisPass } from '../../core/jobs.ts';
-import { bandRowCount, type PictureRequest, type PictureShape } from './picture-request.ts';
+import { bandRowCount, type PictureRequest } from './picture-request.ts';
 
 /** What one ffmpeg has to give out of one segment. */
 export interface SamplePlan {
   args: string[];
   /** In the order of the pipes: pictures and their times for each request, then the sound. */
   outputCount: number;
-  /** Of the pictures of each request. */
-  shapes: PictureShape[];
+  /** Size of the pictures of each request. */
+  sizes: { width: number; height: number }[];
 }
 
 export interface SourcePictures {
@@ -73,7 +73,7 @@ export function planSampling(options: {
       ...outputs.flatMap((output, index) => [...output, index === 0 ? 'pipe:1' : `pipe:${index + 2}`]),
     ],
     outputCount: outputs.length,
-    shapes: source ? requests.map((request) => shapeOf(request, source)) : [],
+    sizes: source ? requests.map((request) => sizeOf(request, source)) : [],
   };
 }
 
@@ -84,7 +84,7 @@ export function planSampling(options: {
 export function planKeyframes(source: SourcePictures, requests: readonly PictureRequest[]): SamplePlan {
   const names = requests.map((_, index) => `[in${index}]`).join('');
   const chains = requests.map(
-    (request, index) => `[in${index}]${viewFilter(request, source, index)}[pictures${index}]`,
+    (request, index) => `[in${index}]${viewFilter(request, source, index)},format=rgb24[pictures${index}]`,
   );
   const graph = [`[0:v:0]split=${requests.length}${names}`, ...chains].join(';');
   return {
@@ -102,7 +102,7 @@ export function planKeyframes(source: SourcePictures, requests: readonly Picture
       ]),
     ],
     outputCount: requests.length,
-    shapes: requests.map((request) => shapeOf(request, source)),
+    sizes: requests.map((request) => sizeOf(request, source)),
   };
 }
 
@@ -125,7 +125,7 @@ export function planSound(segmentCount: number): SamplePlan {
   return {
     args: ['-copyts', ...standingInput('matroska'), ...outputs.flat()],
     outputCount: segmentCount,
-    shapes: [],
+    sizes: [],
   };
 }
 
@@ -163,7 +163,7 @@ function filterGraph(requests: readonly PictureRequest[], source: SourcePictures
     const pick = `select='isnan(prev_selected_t)+gte(t-prev_selected_t,${periodS.toFixed(4)})'`;
     return (
       `[in${index}]${pick},split=2[full${index}][tick${index}];` +
-      `[full${index}]${viewFilter(request, source, index)}[pictures${index}];` +
+      `[full${index}]${viewFilter(request, source, index)},format=rgb24[pictures${index}];` +
       `[tick${index}]crop=2:2:0:0[times${index}]`
     );
   });
@@ -173,24 +173,24 @@ function filterGraph(requests: readonly PictureRequest[], source: SourcePictures
 function viewFilter({ view }: PictureRequest, source: SourcePictures, index: number): string {
   switch (view.kind) {
     case 'stretch':
-      return `scale=${view.width}:${view.height}:flags=area,format=rgb24`;
+      return `scale=${view.width}:${view.height}:flags=area`;
     case 'letterbox': {
       const grey = view.pad.toString(16).padStart(2, '0');
       return (
         `scale=${view.width}:${view.height}:flags=area:force_original_aspect_ratio=decrease,` +
-        `pad=${view.width}:${view.height}:0:0:color=0x${grey}${grey}${grey},format=rgb24`
+        `pad=${view.width}:${view.height}:0:0:color=0x${grey}${grey}${grey}`
       );
     }
     case 'centre':
       return (
         `scale=${view.width}:${view.height}:flags=area:force_original_aspect_ratio=increase,` +
-        `crop=${view.width}:${view.height},format=rgb24`
+        `crop=${view.width}:${view.height}`
       );
     case 'bands': {
       const rows = bandRowCount(view.share, source.height);
       // `scale` does nothing unless the size changes in mid-stream; then the bands keep the size that was announced.
       return (
-        `scale=${source.width}:${source.height},format=yuv420p,split=2[up${index}][down${index}];` +
+        `scale=${source.width}:${source.height},split=2[up${index}][down${index}];` +
         `[up${index}]crop=iw:${rows}:0:0[top${index}];` +
         `[down${index}]crop=iw:${rows}:0:ih-${rows}[bottom${index}];` +
         `[top${index}][bottom${index}]vstack`
@@ -199,7 +199,7 @@ function viewFilter({ view }: PictureRequest, source: SourcePictures, index: num
   }
 }
 
-function shapeOf({ view }: PictureRequest, source: SourcePictures): PictureShape {
-  if (view.kind !== 'bands') return { width: view.width, height: view.height, format: 'rgb24' };
-  return { width: source.width, height: 2 * bandRowCount(view.share, source.height), format: 'yuv420p' };
+function sizeOf({ view }: PictureRequest, source: SourcePictures): { width: number; height: number } {
+  if (view.kind !== 'bands') return { width: view.width, height: view.height };
+  return { width: source.width, height: 2 * bandRowCount(view.share, source.height) };
 }

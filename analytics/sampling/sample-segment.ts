@@ -4,10 +4,10 @@ import type { AnalysisPass } from '../../core/jobs.ts';
 import { msFromTicks, ticksPerSecond, unwrapPts90k } from '../../core/media-time.ts';
 import type { SegmentRecord } from '../../core/segment.ts';
 import type { Picture, Sound } from '../detectors/detector.ts';
-import { pictureByteCount, type PictureRequest, type PictureShape } from './picture-request.ts';
+import type { PictureRequest } from './picture-request.ts';
 import type { GpuDecoding } from './gpu-decoding.ts';
 import { planSampling, type SamplePlan, type SourcePictures } from './sample-plan.ts';
-import { pictureOf, soundFrom, standingPictures, standingSound } from './sample-standing.ts';
+import { soundFrom, standingPictures, standingSound } from './sample-standing.ts';
 import { corrupt, type CheckedSegment } from './segment-check.ts';
 import type { StandingFfmpegs } from './standing-ffmpeg.ts';
 
@@ -99,9 +99,9 @@ async function sampleOn(
     onGpu: decoder === 'gpu',
   });
   const outputs = plan.outputCount === 0 ? [] : await decode(plan, sampling);
-  const pictures = plan.shapes.map((shape, index) => {
+  const pictures = plan.sizes.map((size, index) => {
     const times = readTimes(outputs[2 * index + 1], segment);
-    return picturesOf(outputs[2 * index], times, shape, segment);
+    return picturesOf(outputs[2 * index], times, size, segment);
   });
   for (const [index, found] of pictures.entries()) {
     checkPictures(found, requests[index]?.perSecondMax ?? 1, { segment, checked, pass });
@@ -142,19 +142,21 @@ function readTimes(text: Buffer | undefined, segment: SegmentRecord): number[] {
 function picturesOf(
   bytes: Buffer | undefined,
   times90k: readonly number[],
-  shape: PictureShape,
+  size: { width: number; height: number },
   segment: SegmentRecord,
 ): Picture[] {
-  const pictureBytes = pictureByteCount(shape);
+  const pictureBytes = size.width * size.height * 3;
   if (bytes?.length !== times90k.length * pictureBytes) {
     throw corrupt(
       segment,
       `${times90k.length} pictures of ${pictureBytes} bytes were announced, ${bytes?.length} bytes came`,
     );
   }
-  return times90k.map((at90k, index) =>
-    pictureOf(bytes.subarray(index * pictureBytes, (index + 1) * pictureBytes), shape, at90k),
-  );
+  return times90k.map((at90k, index) => ({
+    atMs: msFromTicks(at90k),
+    ...size,
+    rgb: bytes.subarray(index * pictureBytes, (index + 1) * pictureBytes),
+  }));
 }
 
 /** What is in the segment has to come out of the decoder, whatever its exit code says. */

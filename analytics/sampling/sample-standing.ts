@@ -3,7 +3,7 @@ import { msFromTicks, ticksPerSecond } from '../../core/media-time.ts';
 import type { SegmentRecord } from '../../core/segment.ts';
 import type { Picture, Sound } from '../detectors/detector.ts';
 import { keyframeStream } from './keyframe-stream.ts';
-import { pictureByteCount, type PictureRequest, type PictureShape } from './picture-request.ts';
+import type { PictureRequest } from './picture-request.ts';
 import { planKeyframes, planSound, soundBlockSamples, type SourcePictures } from './sample-plan.ts';
 import type { CheckedSegment } from './segment-check.ts';
 import { soundCluster, soundHeader } from './sound-container.ts';
@@ -33,8 +33,8 @@ export async function standingPictures(
   const wanted = checked.coded.keyframes.filter((keyframe) => picked.some((some) => some.has(keyframe)));
   const input = keyframeStream(wanted.map((keyframe) => keyframe.data));
   if (!input) return undefined;
-  const { args, shapes } = planKeyframes(source, requests);
-  const pictureBytes = shapes.map(pictureByteCount);
+  const { args, sizes } = planKeyframes(source, requests);
+  const pictureBytes = sizes.map((size) => size.width * size.height * 3);
   const answers = await ask(task, {
     args,
     input,
@@ -43,23 +43,13 @@ export async function standingPictures(
   });
   return answers?.map((answer, output) =>
     wanted.flatMap((keyframe, index) => {
-      const shape = shapes[output];
-      if (!shape || picked[output]?.has(keyframe) !== true) return [];
+      const size = sizes[output];
+      if (!size || picked[output]?.has(keyframe) !== true) return [];
       const bytes = pictureBytes[output] ?? 0;
-      return [pictureOf(answer.subarray(index * bytes, (index + 1) * bytes), shape, keyframe.at90k)];
+      const rgb = answer.subarray(index * bytes, (index + 1) * bytes);
+      return [{ atMs: msFromTicks(keyframe.at90k), ...size, rgb }];
     }),
   );
-}
-
-export function pictureOf(
-  bytes: Uint8Array,
-  { width, height, format }: PictureShape,
-  at90k: number,
-): Picture {
-  const atMs = msFromTicks(at90k);
-  return format === 'rgb24'
-    ? { atMs, width, height, rgb: bytes }
-    : { atMs, width, height, rgb: nothing, planes: bytes };
 }
 
 /** A start costs 0.1 s of CPU; with 32 segments of 4 s it is 0.7 ms per second of sound. */

@@ -1,6 +1,6 @@
 import type { Inference } from '../inference/inference.ts';
 import type { ModelPack } from '../inference/model-manifest.ts';
-import { resampleInColour, type Box, type PlanarPicture } from './pixels.ts';
+import { resample, type Box, type RgbPicture } from './pixels.ts';
 
 /** The text detector (a DB network) was made for text of 12 to 60 rows; bugs have 18 to 40 on 720 and 1080 rows. */
 const workWidth = 2200;
@@ -14,7 +14,7 @@ const unclipRatio = 1.6;
 
 /** Lines of text in a region of the picture, in picture pixels. */
 export async function findText(
-  picture: PlanarPicture,
+  picture: RgbPicture,
   region: Box,
   how: { inference: Inference; model: ModelPack; frameWidth: number; signal: AbortSignal },
 ): Promise<Box[]> {
@@ -28,7 +28,7 @@ export async function findText(
   // The network halves five times. Rounded up: text must not be squeezed.
   const workColumns = Math.max(32, Math.ceil((width * scale) / 32) * 32);
   const workRows = Math.max(32, Math.ceil((height * scale) / 32) * 32);
-  const work = resampleInColour(
+  const work = resample(
     picture,
     { ...region, right: region.left + workColumns / scale, bottom: region.top + workRows / scale },
     workColumns,

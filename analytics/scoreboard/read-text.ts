@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 
 import type { Inference } from '../inference/inference.ts';
 import type { ModelPack } from '../inference/model-manifest.ts';
-import { resampleInColour, type Box, type PlanarPicture } from './pixels.ts';
+import { resample, type Box, type RgbPicture } from './pixels.ts';
 
 /** One word and where it stands, in picture pixels. */
 export interface Word extends Box {
@@ -40,7 +40,7 @@ export function loadAlphabet(model: ModelPack): Alphabet {
 
 /** The words of one line of text, left to right. */
 export async function readText(
-  picture: PlanarPicture,
+  picture: RgbPicture,
   line: Box,
   how: { inference: Inference; model: ModelPack; alphabet: Alphabet; signal: AbortSignal },
 ): Promise<Word[]> {
@@ -49,7 +49,7 @@ export async function readText(
   // A multiple of 32 keeps the number of different shapes, and with it the memory of the runtime, small.
   const columns = Math.min(lineColumnsMax, Math.max(64, Math.ceil(((width / height) * lineRows) / 32) * 32));
   const scale = Math.max(width / columns, height / lineRows);
-  const work = resampleInColour(picture, { ...line, right: line.left + columns * scale }, columns, lineRows);
+  const work = resample(picture, { ...line, right: line.left + columns * scale }, columns, lineRows);
   const outputs = await how.inference.run(
     how.model,
     {

@@ -1,12 +1,12 @@
 import type { Spot } from '../../core/moment.ts';
-import type { Detector, Findings, Picture, SegmentSample } from '../detectors/detector.ts';
+import type { Detector, Findings, SegmentSample } from '../detectors/detector.ts';
 import type { Inference } from '../inference/inference.ts';
 import type { ModelPack } from '../inference/model-manifest.ts';
 import { bandRowCount } from '../sampling/picture-request.ts';
 import { BoardMemory } from './board-memory.ts';
 import { missingLines } from './complete-lines.ts';
 import { findText } from './find-text.ts';
-import { brightnessOf, lumaOf, type Box, type Luma, type PlanarPicture } from './pixels.ts';
+import { lumaOf, type Box, type Luma, type RgbPicture } from './pixels.ts';
 import { loadAlphabet, readText, type Word } from './read-text.ts';
 import { staticRegions } from './static-regions.ts';
 
@@ -51,29 +51,16 @@ export function createScoreboardDetector(parts: {
         ? { pictures: { perSecondMax: readsPerSecondMax, view: { kind: 'bands', share: bandShare } } }
         : undefined,
     detect: async (sample, signal) => {
-      const { segment } = sample;
-      const pictures = sample.pictures.filter(isPlanar);
+      const { segment, pictures } = sample;
       if (!segment.video || pictures.length === 0) return { signals: [], spots: [] };
       const frame = { width: segment.video.width, height: segment.video.height };
       const lumas = pictures.map((picture) => lumaOf(picture, 2));
       const lines = await findLines({ pictures, lumas, frame, signal, parts });
-      const read = (picture: PlanarPicture, line: Box): Promise<Word[]> =>
+      const read = (picture: RgbPicture, line: Box): Promise<Word[]> =>
         readText(picture, line, { inference: parts.inference, model: parts.textReader, alphabet, signal });
-      return await readPictures(sample, pictures, {
-        lines,
-        lumas,
-        frame,
-        read,
-        memory: memoryOf(segment.runId),
-      });
+      return await readPictures(sample, { lines, lumas, frame, read, memory: memoryOf(segment.runId) });
     },
   };
-}
-
-type BandPicture = Picture & PlanarPicture;
-
-function isPlanar(picture: Picture): picture is BandPicture {
-  return picture.planes !== undefined;
 }
 
 /** Where text was found, and where text should be judging by that. */
@@ -89,7 +76,7 @@ interface Frame {
 
 /** Lines of text in what stands still between two pictures, or in the whole of a single one. */
 async function findLines(about: {
-  pictures: readonly PlanarPicture[];
+  pictures: readonly RgbPicture[];
   lumas: readonly Luma[];
   frame: Frame;
   signal: AbortSignal;
@@ -113,11 +100,11 @@ async function findLines(about: {
 }
 
 function whereToLook(
-  pictures: readonly PlanarPicture[],
+  pictures: readonly RgbPicture[],
   lumas: readonly Luma[],
   bandRows: number,
-): { picture: PlanarPicture; regions: Box[] } {
-  const last = pictures.at(-1) as PlanarPicture;
+): { picture: RgbPicture; regions: Box[] } {
+  const last = pictures.at(-1) as RgbPicture;
   const wholeBands = [0, bandRows].map((top) => ({
     left: 0,
     right: last.width,
@@ -126,7 +113,7 @@ function whereToLook(
   }));
   if (pictures.length === 1) return { picture: last, regions: wholeBands };
 
-  let best: { picture: PlanarPicture; regions: Box[]; pixels: number } | undefined;
+  let best: { picture: RgbPicture; regions: Box[]; pixels: number } | undefined;
   for (let index = 1; index < pictures.length; index += 1) {
     const [before, after, picture] = [lumas[index - 1], lumas[index], pictures[index]];
     if (!before || !after || !picture || after.values.length !== before.values.length) continue;
@@ -141,18 +128,17 @@ function whereToLook(
 
 async function readPictures(
   sample: SegmentSample,
-  pictures: readonly BandPicture[],
   about: {
     lines: Lines;
     lumas: readonly Luma[];
     frame: Frame;
-    read: (picture: PlanarPicture, line: Box) => Promise<Word[]>;
+    read: (picture: RgbPicture, line: Box) => Promise<Word[]>;
     memory: BoardMemory;
   },
 ): Promise<Findings> {
   const spots: Spot[] = [];
   const lines = [...about.lines.found, ...about.lines.guessed];
-  for (const [index, picture] of pictures.entries()) {
+  for (const [index, picture] of sample.pictures.entries()) {
     const luma = about.lumas[index];
     if (!luma) continue;
     let words: Word[] = [];
@@ -184,7 +170,7 @@ async function readPictures(
 const inkRangeMin = 60;
 
 /** A digit is crossed from light to dark and back on most of its rows; the edge of a panel is crossed once. */
-function hasInk(picture: PlanarPicture, line: Box): boolean {
+function hasInk(picture: RgbPicture, line: Box): boolean {
   const inset = Math.round((line.bottom - line.top) * 0.25);
   const [left, right] = [Math.ceil(line.left) + 2, Math.floor(line.right) - 2];
   const [top, bottom] = [Math.ceil(line.top) + inset, Math.floor(line.bottom) - inset];
@@ -193,7 +179,7 @@ function hasInk(picture: PlanarPicture, line: Box): boolean {
   for (let y = top; y < bottom; y += 1) {
     const row = Array.from(
       { length: Math.max(0, right - left) },
-      (_, x) => brightnessOf[picture.planes[y * picture.width + left + x] ?? 0] ?? 0,
+      (_, x) => picture.rgb[(y * picture.width + left + x) * 3 + 1] ?? 0,
     );
     const [darkest, brightest] = [Math.min(...row), Math.max(...row)];
     if (brightest - darkest < inkRangeMin) continue;

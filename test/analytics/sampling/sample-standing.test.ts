@@ -84,7 +84,7 @@ describe('ffmpegs that stay', () => {
     const source = { width: 320, height: 180, isReordered: true };
     const [found] = (await standingPictures(task, [bands], source)) ?? [];
     expect(found?.map((picture) => picture.atMs)).toEqual([10_000]);
-    expect(asked[0]?.answerBytes).toEqual([320 * 72 * 1.5]);
+    expect(asked[0]?.answerBytes).toEqual([320 * 72 * 3]);
   });
 
   it('decode the sound of each segment as if it were the first', async () => {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
 import type { Picture, SegmentSample } from '../../../analytics/detectors/detector.ts';
-import { bandRowCount, pictureByteCount } from '../../../analytics/sampling/picture-request.ts';
+import { bandRowCount } from '../../../analytics/sampling/picture-request.ts';
 import type { SegmentRecord } from '../../../core/segment.ts';
 
 /** What the sampler would hand to the scoreboard detector: top and bottom band of one picture every `everyMs`. */
@@ -21,7 +21,7 @@ export function bandPictures(
   const filter = [
     ...(how.filter === undefined ? [] : [how.filter]),
     ...(isStill ? [] : [`fps=${1000 / how.everyMs}:round=up`]),
-    `format=yuv420p,${bands}`,
+    `format=rgb24,${bands}`,
   ].join(',');
   const cut = [
     ...(how.fromMs === undefined ? [] : ['-ss', String(how.fromMs / 1000)]),
@@ -41,20 +41,19 @@ export function bandPictures(
       '-f',
       'rawvideo',
       '-pix_fmt',
-      'yuv420p',
+      'rgb24',
       '-',
     ],
     { maxBuffer: 1 << 30 },
   );
-  const bytes = pictureByteCount({ width, height: rows * 2, format: 'yuv420p' });
+  const bytes = width * rows * 2 * 3;
   const pictures: Picture[] = [];
   for (let at = 0; at + bytes <= decoded.stdout.length; at += bytes) {
     pictures.push({
       atMs: (at / bytes) * how.everyMs,
       width,
       height: rows * 2,
-      rgb: new Uint8Array(),
-      planes: new Uint8Array(decoded.stdout.buffer, decoded.stdout.byteOffset + at, bytes),
+      rgb: new Uint8Array(decoded.stdout.buffer, decoded.stdout.byteOffset + at, bytes),
     });
   }
   return { width, height, pictures };

@@ -2,13 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { missingLines } from '../../../analytics/scoreboard/complete-lines.ts';
 import { lineBoxes } from '../../../analytics/scoreboard/find-text.ts';
-import {
-  lumaOf,
-  resample,
-  resampleInColour,
-  type Box,
-  type PlanarPicture,
-} from '../../../analytics/scoreboard/pixels.ts';
+import { lumaOf, resample, type Box } from '../../../analytics/scoreboard/pixels.ts';
 import { lettersOf } from '../../../analytics/scoreboard/read-text.ts';
 import { staticRegions } from '../../../analytics/scoreboard/static-regions.ts';
 
@@ -82,19 +76,19 @@ describe('lineBoxes', () => {
 });
 
 /** Noise that is never the same, with a striped panel that is. */
-function scene(seed: number, panel: Box | undefined): PlanarPicture {
+function scene(seed: number, panel: Box | undefined): { width: number; height: number; rgb: Uint8Array } {
   const width = 320;
   const height = 128;
-  const planes = new Uint8Array(width * height * 1.5).fill(128);
+  const rgb = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       const isPanel =
         panel !== undefined && x >= panel.left && x < panel.right && y >= panel.top && y < panel.bottom;
       const noise = (Math.imul(x * 7919 + y * 104_729 + seed * 15_485_863, 2_654_435_761) >>> 24) & 255;
-      planes[y * width + x] = 16 + (isPanel ? (x % 8 < 4 ? 219 : 0) : Math.round((noise * 219) / 255));
+      rgb.fill(isPanel ? (x % 8 < 4 ? 255 : 0) : noise, (y * width + x) * 3, (y * width + x) * 3 + 3);
     }
   }
-  return { width, height, planes };
+  return { width, height, rgb };
 }
 
 describe('staticRegions', () => {
@@ -111,42 +105,6 @@ describe('staticRegions', () => {
 
   it('finds nothing where all moves', () => {
     expect(staticRegions(lumaOf(scene(1, undefined), 2), lumaOf(scene(2, undefined), 2), 64)).toEqual([]);
-  });
-});
-
-function greyOf(value: number): number[] {
-  const planes = Uint8Array.of(value, value, value, value, 128, 128);
-  return [...resampleInColour({ width: 2, height: 2, planes }, box(0, 1, 0, 1), 1, 1).rgb];
-}
-
-describe('a cut in colour', () => {
-  // Red left, blue right, both 2 x 2 pixels; brightness, then blue difference, then red difference.
-  const picture = {
-    width: 4,
-    height: 2,
-    planes: Uint8Array.of(81, 81, 41, 41, 81, 81, 41, 41, 90, 240, 240, 110),
-  };
-
-  it('takes each pixel with the colour of its four', () => {
-    const red = [expect.closeTo(254, -1), expect.closeTo(0, -1), expect.closeTo(0, -1)];
-    const blue = [expect.closeTo(0, -1), expect.closeTo(0, -1), expect.closeTo(255, -1)];
-    expect([...resampleInColour(picture, box(0, 4, 0, 1), 4, 1).rgb]).toEqual([
-      ...red,
-      ...red,
-      ...blue,
-      ...blue,
-    ]);
-    expect([...resampleInColour(picture, box(2, 4, 1, 2), 1, 1).rgb]).toEqual(blue);
-    expect([...resampleInColour(picture, box(4, 6, 0, 1), 2, 1).rgb]).toEqual([...blue, ...blue]);
-  });
-
-  it('is black at 16 and white at 235, and no more beyond', () => {
-    expect([16, 15, 235, 255].map(greyOf)).toEqual([
-      [0, 0, 0],
-      [0, 0, 0],
-      [255, 255, 255],
-      [255, 255, 255],
-    ]);
   });
 });
 

@@ -229,15 +229,7 @@ describe.skipIf(!ffmpeg || !existsSync(font))('a scoreboard that we drew', () =>
       {
         width: 64,
         height: 64,
-        pictures: [
-          {
-            atMs: 0,
-            width: 64,
-            height: 28,
-            rgb: new Uint8Array(),
-            planes: new Uint8Array((64 * 28 * 3) / 2).fill(16),
-          },
-        ],
+        pictures: [{ atMs: 0, width: 64, height: 28, rgb: new Uint8Array(64 * 28 * 3) }],
       },
       4000,
     )[0];
