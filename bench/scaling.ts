@@ -50,10 +50,10 @@ function report(title: string, comparisons: readonly Comparison[]): void {
   const bounds = comparisons.map(({ bound }) => bound?.gpuHours ?? Number.NaN);
   console.log(`\n### ${title}, seeds ${seeds.join(', ')}\n`);
   console.log(
-    '| | GPU-hours | x bound (worst) | $ | late (worst) | p50 s | p95 s | p99 s | actions/h | killed |',
+    '| | GPU-hours | x bound (worst) | $ | late (worst) | p50 s | p95 s | p99 s | actions/h | killed | fairness: waits | work |',
   );
-  console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |');
-  console.log(`| clairvoyant bound | ${mean(bounds).toFixed(1)} | 1 | | 0 | | | | | |`);
+  console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |');
+  console.log(`| clairvoyant bound | ${mean(bounds).toFixed(1)} | 1 | | 0 | | | | | | | |`);
   for (const index of comparisons[0]?.days.keys() ?? []) {
     const outcomes = comparisons.flatMap(({ days }) => days[index]?.outcome ?? []);
     const of = (value: (outcome: (typeof outcomes)[number]) => number): number => mean(outcomes.map(value));
@@ -70,6 +70,8 @@ function report(title: string, comparisons: readonly Comparison[]): void {
       of(({ waitSecondsP99 }) => waitSecondsP99).toFixed(1),
       of(({ actionsPerHour }) => actionsPerHour).toFixed(1),
       of(({ killedInFlightCount }) => killedInFlightCount).toFixed(0),
+      of(({ fairness }) => fairness).toFixed(3),
+      of(({ workFairness }) => workFairness).toFixed(3),
     ];
     console.log(`| ${cells.join(' | ')} |`);
   }

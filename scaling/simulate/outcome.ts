@@ -21,11 +21,14 @@ export interface Outcome {
   machinesMax: number;
   /** Jain's index of the channels' mean waits: 1 when every channel waits as long as the next. */
   fairness: number;
+  /** Jain's index of how busy machines were that worked for ten minutes or longer. */
+  workFairness: number;
 }
 
 /** EC2 charges a minute for a machine that ran for less. */
 const paidMsMin = 60_000;
 const hourMs = 3_600_000;
+const readyMsMin = 600_000;
 
 export function outcomeOf(
   world: World,
@@ -62,6 +65,7 @@ export function outcomeOf(
     killedInFlightCount: world.killedInFlightCount,
     machinesMax,
     fairness: jainOf(meanWaits(world)),
+    workFairness: jainOf(busyShares(world)),
   };
 }
 
@@ -79,6 +83,13 @@ function meanWaits({ jobs }: World): number[] {
     sums.set(channelId, sum);
   }
   return [...sums.values()].map(({ seconds, count }) => seconds / count);
+}
+
+function busyShares({ machines, nowMs }: World): number[] {
+  return machines
+    .map(({ readyAtMs, endedAtMs = nowMs, busyMs }) => ({ busyMs, readyMs: endedAtMs - readyAtMs }))
+    .filter(({ readyMs }) => readyMs >= readyMsMin)
+    .map(({ busyMs, readyMs }) => busyMs / readyMs);
 }
 
 function jainOf(values: readonly number[]): number {

@@ -50,6 +50,8 @@ export interface SimulatedMachine {
   isDoomed: boolean;
   job: Job | undefined;
   jobStartedAtMs: number;
+  /** Time with a segment in hand, up to the last one that it finished. */
+  busyMs: number;
   idleSinceMs: number;
   endedAtMs: number | undefined;
 }
@@ -178,6 +180,7 @@ export class World {
       isDoomed: false,
       job: undefined,
       jobStartedAtMs: 0,
+      busyMs: 0,
       idleSinceMs: Infinity,
       endedAtMs: undefined,
     };
@@ -242,6 +245,7 @@ export class World {
 
   #finish(machine: SimulatedMachine, job: Job): void {
     job.doneAtMs = this.nowMs;
+    machine.busyMs += this.nowMs - machine.jobStartedAtMs;
     this.doneCount += 1;
     machine.job = undefined;
     this.#onDone(job, machine);

@@ -49,6 +49,7 @@ describe('a world', () => {
     const one = withMachines(segments, 1);
     one.runUntil(400 * second);
     expect(doneAt(one)).toEqual([305, 309, 310]);
+    expect([...one.machines].map(({ busyMs }) => busyMs)).toEqual([10 * second]);
     const two = withMachines(segments, 2);
     two.runUntil(400 * second);
     expect(doneAt(two)).toEqual([305, 305, 306]);
