@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../core/clock.ts';
-import { readEnvironment } from '../core/env.ts';
+import { readEnvironment, silenceSdkNodeWarning } from '../core/env.ts';
 import { createLog, type Log } from '../core/log.ts';
 import { systemRandom, type Random } from '../core/random.ts';
 import { readSettings } from '../core/settings.ts';
@@ -24,6 +24,7 @@ let standIn: StandIn | undefined;
 /** The entry of the bundle. What it knows lives as long as the process: from one minute to the next, as a rule. */
 export async function handler(_event: unknown, context: Context): Promise<void> {
   const parts = { clock: systemClock, random: systemRandom, log: createLog({ level: 'info', fd: 1 }) };
+  silenceSdkNodeWarning();
   standIn ??= openStandIn(readEnvironment(), parts);
   await standIn.run(context.getRemainingTimeInMillis());
 }

@@ -62,7 +62,7 @@ export class StandIn {
       const leftMs = startMs + remainingMs - endMs - clock.monotonicMs();
       if (leftMs - waitMs < roundMsMin) return;
       await clock.sleep(waitMs);
-      const limit = AbortSignal.timeout(Math.min(roundMsMax, leftMs - waitMs));
+      const limit = AbortSignal.timeout(Math.floor(Math.min(roundMsMax, leftMs - waitMs)));
       const isOver = await Promise.race([this.#round(limit).then(() => true), overrun(limit)]);
       if (isOver) continue;
       // Whatever it still waits for, it acts no more: its limit is looked at before each action.

@@ -18,7 +18,7 @@ export interface AsgBench {
   clock: Clock;
   orders: OrdersInMemory;
   /** Another one, as after a restart. */
-  open(log?: Log, tryMs?: number): Promise<AsgProvider>;
+  open(log?: Log, tryMs?: number, leavesSign?: boolean): Promise<AsgProvider>;
   close(): Promise<void>;
 }
 
@@ -44,13 +44,13 @@ export async function openAsgBench(pools: readonly PoolSetting[] = [spot, onDema
     served,
     clock,
     orders,
-    open: async (log = silentLog, tryMs = 3_000) => {
+    open: async (log = silentLog, tryMs = 3_000, leavesSign = false) => {
       const random = { unit: () => 0.5, bytes: (count: number) => new Uint8Array(count) };
       const api = new AsgApi({ region, clock, random, endpoint: served.endpoint, tryMs });
       apis.push(api);
       const signal = new AbortController().signal;
       return await AsgProvider.open(
-        { api, pools, orders, bootMsP95: () => 240_000, region, clock, log },
+        { api, pools, orders, bootMsP95: () => 240_000, region, leavesSign, clock, log },
         signal,
       );
     },
