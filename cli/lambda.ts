@@ -67,7 +67,11 @@ export function openStandIn(
     openProvider: async (orders, signal) => {
       // Closed with its provider, and opened anew at the next absence of the servers.
       const own = new AsgApi({ region, clock, random });
-      return await AsgProvider.open({ api: own, pools, orders, bootMsP95, region, clock, log }, signal);
+      const options = { api: own, pools, orders, bootMsP95, region, clock, log };
+      return await AsgProvider.open(options, signal).catch((thrown: unknown) => {
+        own.close();
+        throw thrown;
+      });
     },
     policy,
     serviceSeconds,

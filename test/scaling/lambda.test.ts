@@ -350,6 +350,28 @@ describe.skipIf(!hasMoto)('the bundled Lambda (needs moto_server)', () => {
   });
 });
 
+it.each([
+  { absentMs: 60_000, isKnown: true },
+  { absentMs: 61_000, isKnown: false },
+])('a server away for $absentMs ms reads the orders anew: $isKnown', async ({ absentMs, isKnown }) => {
+  const bench = await openAsgBench([spot]);
+  try {
+    bench.simulator.setDesired(spot.name, 1);
+    bench.simulator.advance(minuteMs);
+    const server = await bench.open();
+    const [machine] = (await server.observe(never)).machines;
+    const instanceId = machine?.instanceId ?? '';
+    await server.apply({ kind: 'drain', instanceId }, never);
+    // Taken back by the Lambda, meanwhile.
+    bench.orders.given.clear();
+    bench.simulator.advance(absentMs);
+    const { machines } = await server.observe(never);
+    expect(machines[0]?.drainOrderedAtMs !== undefined).toBe(isKnown);
+  } finally {
+    await bench.close();
+  }
+});
+
 it('names all that is wrong with its environment at once', () => {
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} } as unknown as Log;
   const env = {
