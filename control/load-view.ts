@@ -7,7 +7,7 @@ import type { WorkerRegistry } from './worker-registry.ts';
 
 /**
  * What there is to do, and who does it, from the ledger and the registry: never from the queue, whose counts are approximate
- * (SQS) or a scan of everything that ever was (BullMQ). Four queries on indexes that hold what is open and what is recent.
+ * (SQS) or a scan of everything that ever was (BullMQ).
  */
 export class LoadReader {
   readonly #db: Kysely<Tables>;
@@ -32,90 +32,47 @@ export class LoadReader {
   /** Depth, age, arrivals and what is in hand. */
   async readBacklog(workers: readonly WorkerView[]): Promise<Backlog> {
     const nowMs = this.#clock.nowMs();
-    const inHand = new Set(workers.flatMap(({ jobIds }) => jobIds));
-    const [open, held, arrived, served] = await Promise.all([
-      this.#countOpen(),
-      this.#countHeld([...inHand]),
-      this.#countArrived(nowMs - arrivalWindowMs),
-      this.#meanService(nowMs),
-    ]);
-    const seconds = (work: Work): number => served.get(keyOf(work)) ?? priorSeconds[work.kind] ?? 1;
-    const workOf = (all: readonly Counted[]): number =>
-      all.reduce((sum, one) => sum + one.count * seconds(one), 0);
-    const heldCount = countOf(held);
+    const rows = await this.#count(nowMs, [...new Set(workers.flatMap(({ jobIds }) => jobIds))]);
+    const secondsOf = (row: Counted): number => {
+      const served = rows.find(({ what, kind, variant }) => {
+        return what === 'served' && kind === row.kind && variant === row.variant;
+      });
+      return served ? Math.max(0, served.meanMs ?? 0) / 1000 : (priorSeconds[row.kind] ?? 1);
+    };
+    const open = rows.filter(({ what }) => what === 'open');
+    const arrived = rows.filter(({ what }) => what === 'arrived');
+    const arrivedWork = total(arrived, (row) => row.count * secondsOf(row));
+    const arrivedCount = total(arrived, (row) => row.count);
+    const oldestAtMs = Math.min(...open.map(({ oldestAtMs }) => oldestAtMs ?? nowMs));
     return {
-      waitingCount: Math.max(0, countOf(open) - heldCount),
-      waitingWorkSeconds: Math.max(0, workOf(open) - workOf(held)),
-      oldestWaitMs: await this.#oldestWaitMs(nowMs, inHand),
-      inFlightCount: heldCount,
+      waitingCount: total(open, (row) => row.count - row.heldCount),
+      waitingWorkSeconds: total(open, (row) => (row.count - row.heldCount) * secondsOf(row)),
+      oldestWaitMs: open.length === 0 ? 0 : Math.max(0, nowMs - oldestAtMs),
+      inFlightCount: total(open, (row) => row.heldCount),
       // Half done, on average.
-      inFlightWorkSeconds: workOf(held) / 2,
-      arrivedWorkPerSecond: workOf(arrived) / (arrivalWindowMs / 1000),
-      meanServiceSeconds: countOf(arrived) > 0 ? workOf(arrived) / countOf(arrived) : 0,
+      inFlightWorkSeconds: total(open, (row) => row.heldCount * secondsOf(row)) / 2,
+      arrivedWorkPerSecond: arrivedWork / (arrivalWindowMs / 1000),
+      meanServiceSeconds: arrivedCount > 0 ? arrivedWork / arrivedCount : 0,
     };
   }
 
-  async #countOpen(): Promise<Counted[]> {
-    return await this.#db
-      .selectFrom('jobs')
-      .select(['kind', 'variant', sql<number>`count(*)::int`.as('count')])
-      .where('state', '=', 'sent')
-      .groupBy(['kind', 'variant'])
-      .execute();
-  }
-
-  async #countHeld(jobIds: readonly string[]): Promise<Counted[]> {
-    if (jobIds.length === 0) return [];
-    return await this.#db
-      .selectFrom('jobs')
-      .select(['kind', 'variant', sql<number>`count(*)::int`.as('count')])
-      .where('id', '=', sql<string>`any(${[...jobIds]})`)
-      .where('state', '=', 'sent')
-      .groupBy(['kind', 'variant'])
-      .execute();
-  }
-
-  async #countArrived(sinceMs: number): Promise<Counted[]> {
-    return await this.#db
-      .selectFrom('jobs')
-      .select(['kind', 'variant', sql<number>`count(*)::int`.as('count')])
-      .where('created_at_ms', '>', sinceMs)
-      .groupBy(['kind', 'variant'])
-      .execute();
-  }
-
-  /** Seconds by kind and variant, of what was finished last. */
-  async #meanService(nowMs: number): Promise<ReadonlyMap<string, number>> {
-    const recent = this.#db
-      .selectFrom('jobs')
-      .select(['kind', 'variant', 'started_at_ms', 'finished_at_ms'])
-      .where('finished_at_ms', '>', nowMs - serviceWindowMs)
-      .orderBy('finished_at_ms', 'desc')
-      .limit(serviceRowsMax)
-      .as('recent');
-    const rows = await this.#db
-      .selectFrom(recent)
-      .select(['kind', 'variant', sql<number>`avg(finished_at_ms - started_at_ms)::float8`.as('ms')])
-      .where('started_at_ms', 'is not', null)
-      .groupBy(['kind', 'variant'])
-      .execute();
-    return new Map(rows.map((row) => [keyOf(row), Math.max(0, row.ms) / 1000]));
-  }
-
-  /** The oldest that nobody has in hand: among the oldest there are at most as many in hand as workers have. */
-  async #oldestWaitMs(nowMs: number, inHand: ReadonlySet<string>): Promise<number> {
-    const kinds = ['analyse', 'cut'].map(async (kind) => {
-      const variants = await this.#db
-        .selectFrom('jobs')
-        .select(['id', 'created_at_ms'])
-        .where('state', '=', 'sent')
-        .where('kind', '=', kind)
-        .orderBy('created_at_ms')
-        .limit(inHand.size + 1)
-        .execute();
-      return variants.find(({ id }) => !inHand.has(id))?.created_at_ms ?? nowMs;
-    });
-    return Math.max(0, nowMs - Math.min(...(await Promise.all(kinds))));
+  /** One statement, each part of which reads one index and not the table: what is open, what came lately, what was served last. */
+  async #count(nowMs: number, heldIds: readonly string[]): Promise<Counted[]> {
+    const { rows } = await sql<Counted>`
+      select 'open' as what, kind, variant, count(*)::int as count,
+             (count(*) filter (where id = any(${[...heldIds]}::text[])))::int as "heldCount",
+             (min(created_at_ms) filter (where not id = any(${[...heldIds]}::text[])))::float8 as "oldestAtMs",
+             null::float8 as "meanMs"
+      from jobs where state = 'sent' group by kind, variant
+      union all
+      select 'arrived', kind, variant, count(*)::int, 0, null, null
+      from jobs where created_at_ms > ${nowMs - arrivalWindowMs} group by kind, variant
+      union all
+      select 'served', kind, variant, count(*)::int, 0, null, avg(work_ms)::float8
+      from (select kind, variant, work_ms from jobs where finished_at_ms > ${nowMs - serviceWindowMs}
+            order by finished_at_ms desc limit ${serviceRowsMax}) as recent
+      where work_ms is not null group by kind, variant`.execute(this.#db);
+    return rows;
   }
 
   /** Live, and expected by the schedule; one that is both is there once. */
@@ -194,12 +151,14 @@ export class LoadReader {
   }
 }
 
-interface Work {
+interface Counted {
+  what: 'open' | 'arrived' | 'served';
   kind: string;
   variant: string;
-}
-interface Counted extends Work {
   count: number;
+  heldCount: number;
+  oldestAtMs: number | null;
+  meanMs: number | null;
 }
 
 const arrivalWindowMs = 60_000;
@@ -216,12 +175,8 @@ const priorSeconds: Readonly<Record<string, number>> = { analyse: 0.5, cut: 3 };
 /** Work seconds per second of media until there is a channel to measure: the coarse look (0.1) and as much again for the rest. */
 const workPrior = 0.2;
 
-function keyOf({ kind, variant }: Work): string {
-  return `${kind}/${variant}`;
-}
-
-function countOf(all: readonly Counted[]): number {
-  return all.reduce((sum, { count }) => sum + count, 0);
+function total(all: readonly Counted[], of: (row: Counted) => number): number {
+  return all.reduce((sum, row) => sum + of(row), 0);
 }
 
 function sumOf(values: readonly number[]): number {

@@ -185,8 +185,11 @@ create table driver_records (
     sql: `
 alter table jobs add column request_id text, add column work_ms bigint;
 -- What waits and what came in lately, counted without a look into the table itself.
-create index jobs_waiting on jobs (kind, variant, created_at_ms) where state = 'sent';
+create index jobs_waiting on jobs (kind, variant, created_at_ms) include (id) where state = 'sent';
 create index jobs_arrived on jobs (created_at_ms) include (kind, variant);
+create index jobs_served on jobs (finished_at_ms desc) include (kind, variant, work_ms, channel_id, created_at_ms)
+  where finished_at_ms is not null;
+drop index jobs_finished;
 drop index jobs_open;
 
 create table workers (
