@@ -39,7 +39,8 @@ export class SegmentWriter {
   readonly #counters: ContinuityCounters;
   /**
    * Grows in its place, and goes back to the system when it is given up. In buffers that were moved as they grew a stream
-   * took two to three times as much, most of it kept by malloc for the next.
+   * took two to three times as much, most of it kept by malloc for the next. Each PES packet is put together elsewhere and
+   * comes here as a whole: V8 asks for the bounds of such memory, which may have moved, at every byte.
    */
   readonly #memory = new ArrayBuffer(0, { maxByteLength: segmentBytesMax });
   readonly #out = new Uint8Array(this.#memory);
@@ -76,7 +77,7 @@ export class SegmentWriter {
       isRandomAccess: picture.isIdr,
       isDiscontinuity: this.#pictureIsDiscontinuity,
     });
-    const out = this.#out;
+    const { out } = pes;
     let at = pes.dataAt;
     // Length 0: allowed for video, whose pictures can be longer than 16 bits say (§2.4.3.7).
     out.set([0, 0, 1, 0xe0, 0, 0, 0x84, 0xc0, 10], at);
@@ -108,8 +109,7 @@ export class SegmentWriter {
       isRandomAccess: true,
       isDiscontinuity: this.#soundIsDiscontinuity,
     });
-    const out = this.#out;
-    const { dataAt } = pes;
+    const { out, dataAt } = pes;
     const pesLength = adtsHeaderBytes + frame.data.length + audioPesHeaderBytes - 6;
     out.set([0, 0, 1, 0xc0, pesLength >> 8, pesLength & 255, 0x84, 0x80, 5], dataAt);
     writeTimestamp(out, dataAt + 9, 2, filePts(frame.pts90k));
@@ -134,33 +134,36 @@ export class SegmentWriter {
    * Reserves the packets of one PES packet. Its bytes are written to the end of what is reserved and then moved forward
    * packet by packet: the target never overtakes the source, so nothing but `out` itself is needed.
    */
-  #startPes(wanted: Omit<OpenPes, 'dataAt' | 'endsAt'>): OpenPes {
+  #startPes(wanted: Omit<OpenPes, 'out' | 'dataAt' | 'endsAt'>): OpenPes {
     const fieldBytes = wanted.clock90k === undefined ? flagsFieldBytes : clockFieldBytes;
-    const endsAt = this.#at + packetsFor(wanted.bytes, fieldBytes) * packetBytes;
-    this.#grow(endsAt);
-    return { ...wanted, endsAt, dataAt: endsAt - wanted.bytes };
+    const endsAt = packetsFor(wanted.bytes, fieldBytes) * packetBytes;
+    this.#grow(this.#at + endsAt);
+    return { ...wanted, out: workspaceFor(endsAt), endsAt, dataAt: endsAt - wanted.bytes };
   }
 
   #packetise(pes: OpenPes): void {
-    const out = this.#out;
-    const startsAt = this.#at;
+    const { out, pid, endsAt } = pes;
+    let counter = this.#counters.get(pid) ?? 0;
     let from = pes.dataAt;
-    for (let at = startsAt; at < pes.endsAt; at += packetBytes) {
-      const isFirst = at === startsAt;
+    for (let at = 0; at < endsAt; at += packetBytes) {
+      const isFirst = at === 0;
       let fieldBytes = isFirst ? (pes.clock90k === undefined ? flagsFieldBytes : clockFieldBytes) : 0;
-      const payloadBytes = Math.min(pes.endsAt - from, packetBytes - 4 - fieldBytes);
+      const payloadBytes = Math.min(endsAt - from, packetBytes - 4 - fieldBytes);
       const stuffing = packetBytes - 4 - fieldBytes - payloadBytes;
       fieldBytes += stuffing;
       // The last packet's own bytes must not be overwritten by its stuffing: move first.
       out.copyWithin(at + 4 + fieldBytes, from, from + payloadBytes);
       out[at] = 0x47;
-      out[at + 1] = (isFirst ? 0x40 : 0) | (pes.pid >> 8);
-      out[at + 2] = pes.pid & 255;
-      out[at + 3] = (fieldBytes > 0 ? 0x30 : 0x10) | this.#nextCounter(pes.pid);
+      out[at + 1] = (isFirst ? 0x40 : 0) | (pid >> 8);
+      out[at + 2] = pid & 255;
+      out[at + 3] = (fieldBytes > 0 ? 0x30 : 0x10) | counter;
+      counter = (counter + 1) & 15;
       if (fieldBytes > 0) writeAdaptationField(out, at + 4, fieldBytes, isFirst ? pes : undefined);
       from += payloadBytes;
     }
-    this.#at = pes.endsAt;
+    this.#counters.set(pid, counter);
+    this.#out.set(out.subarray(0, endsAt), this.#at);
+    this.#at += endsAt;
   }
 
   #writeTable(at: number, pid: number, section: Uint8Array): void {
@@ -207,12 +210,21 @@ const delimiter = Uint8Array.of(...startCode, nalType.aud, 0xf0);
 interface OpenPes {
   pid: number;
   bytes: number;
+  out: Uint8Array;
   /** Where its bytes are put in; and where its last packet ends, as they do. */
   dataAt: number;
   endsAt: number;
   clock90k: number | undefined;
   isRandomAccess: boolean;
   isDiscontinuity: boolean;
+}
+
+/** One for all streams of the process: what is put together in it is moved on before anything else can run. */
+const workspace = new Uint8Array(512 * 1024);
+
+/** A picture at 6 Mb/s has 30 kB and a keyframe ten times that; rare ones that are larger have memory of their own. */
+function workspaceFor(bytes: number): Uint8Array {
+  return bytes <= workspace.length ? workspace : new Uint8Array(bytes);
 }
 
 interface PicturePlan {

@@ -129,6 +129,29 @@ describe('a written segment', () => {
     },
   );
 
+  it('is the same on both sides of the size from which a picture is put together in memory of its own', () => {
+    // 2788 packets fit into 512 KiB: 512,992 bytes of payload, less the clock field and the headers.
+    for (const pictureBytes of [512_900, 512_940, 512_950, 512_960, 513_000, 513_200]) {
+      const config = parseAvcc(avcc640);
+      const writer = new SegmentWriter(new Map(), false);
+      const large = { ...picture({ dts90k: 0, bytes: pictureBytes }), isIdr: false };
+      large.data.forEach((_, index) => index > 4 && (large.data[index] = 1 + (index % 251)));
+      const small = { ...picture({ dts90k: 3600, bytes: 100 }), isIdr: false };
+      for (const one of [large, small, { ...large, dts90k: 7200, pts90k: 7200 }])
+        writer.addPicture(one, config);
+      const read = readTransportStream(writer.finish());
+      expect(read.problems).toEqual([]);
+      const last = read.video.map((unit) => {
+        const nals: Buffer[] = [];
+        forEachNal(unit.data, (nal) => nals.push(Buffer.from(nal)));
+        return nals
+          .at(-1)
+          ?.equals(Buffer.from(unit === read.video[1] ? small.data.subarray(4) : large.data.subarray(4)));
+      });
+      expect(last).toEqual([true, true, true]);
+    }
+  });
+
   it('that nothing ever cuts comes to an end all the same, with a word on what to do', () => {
     const writer = new SegmentWriter(new Map(), false);
     const whole = { ...picture({ dts90k: 0, isKeyframe: true }), isIdr: true };
