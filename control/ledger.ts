@@ -139,7 +139,8 @@ export function analyseJobFor(
     id: `look-${segment.id}-${about.pass}${again}`,
     channelId: segment.channelId,
     runId: segment.runId,
-    deadlineAtMs: about.nowMs + (about.pass === 'coarse' ? coarseDeadlineMs : fineDeadlineMs),
+    deadlineAtMs:
+      dueFromMs(segment, about.nowMs) + (about.pass === 'coarse' ? coarseDeadlineMs : fineDeadlineMs),
     queuedAtMs: about.nowMs,
     pass: about.pass,
     segment,
@@ -147,6 +148,18 @@ export function analyseJobFor(
     sport: about.sport,
   };
 }
+
+/**
+ * A file that comes in faster than it was played is due as if it were live: else its thousand segments would all be due before
+ * the next one of every live channel, which comes later. Where nothing else waits it is looked at just as soon.
+ */
+function dueFromMs({ startWallMs, duration90k }: SegmentRecord, nowMs: number): number {
+  const endWallMs = startWallMs + msFromTicks(duration90k);
+  return Math.max(nowMs, Math.min(endWallMs, nowMs + aheadMsMax));
+}
+
+/** A clock that is wrong by more must not keep a channel waiting for ever; a file is no longer. */
+const aheadMsMax = 12 * 3_600_000;
 
 export async function insertJob(db: Db, job: AnalyseJob | CutJob, nowMs: number): Promise<void> {
   await db
