@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely';
 
 import type { Clock } from '../core/clock.ts';
 import type { BeatJob } from '../core/jobs.ts';
-import type { WorkerView } from '../core/load.ts';
+import type { InstanceLoad, WorkerView } from '../core/load.ts';
 import type { Tables } from '../store/schema.ts';
 
 /** A worker that has said nothing for so long is not there: ten beats. Its last words stay for a day. */
@@ -132,6 +132,22 @@ export class WorkerRegistry {
       .where('launched_at_ms', '<', nowMs - 30 * keptMs)
       .execute();
   }
+}
+
+/** The same by machine, in the order in which their first workers began. */
+export function loadByInstance(workers: readonly WorkerView[]): InstanceLoad[] {
+  const instanceIds = [...new Set(workers.map(({ instanceId }) => instanceId))];
+  return instanceIds.map((instanceId) => {
+    const own = workers.filter((worker) => worker.instanceId === instanceId);
+    const slotCount = own.reduce((sum, { slots }) => sum + slots.analyse + slots.cut, 0);
+    const busy = own.reduce((sum, { throughput }) => sum + throughput, 0);
+    return {
+      instanceId,
+      workerCount: own.length,
+      inFlightCount: own.reduce((sum, { jobIds }) => sum + jobIds.length, 0),
+      load: slotCount === 0 ? 0 : Math.min(1, busy / slotCount),
+    };
+  });
 }
 
 /** Of fewer a p95 is the luck of one. */

@@ -38,6 +38,15 @@ export interface Backlog {
   meanServiceSeconds: number;
 }
 
+/** One machine, as its workers told together. */
+export interface InstanceLoad {
+  instanceId: string;
+  workerCount: number;
+  inFlightCount: number;
+  /** How full its slots were over the last minute, 0 to 1. */
+  load: number;
+}
+
 /** One worker process, as its last beat told. */
 export interface WorkerView {
   workerId: string;

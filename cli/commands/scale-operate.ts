@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 
 import { systemClock } from '../../core/clock.ts';
-import type { Backlog, ChannelLoad, WorkerView } from '../../core/load.ts';
+import type { Backlog, ChannelLoad, InstanceLoad, WorkerView } from '../../core/load.ts';
 import type { ScalingOverrides, StoredDecision } from '../../control/scaling-records.ts';
 import type { Decision } from '../../scaling/decide.ts';
 import type { ActionOutcome, FleetAction } from '../../scaling/fleet-provider.ts';
@@ -14,6 +14,7 @@ interface Options {
 
 interface Status {
   workers: WorkerView[];
+  instances: InstanceLoad[];
   backlog: Backlog;
   overrides: ScalingOverrides;
   bootMsP95: number | null;
@@ -25,7 +26,10 @@ export function register(scale: Command, io: CliIo): void {
   scale
     .command('status')
     .description('How many work, what waits, and what was decided last')
-    .option('--json', 'print { workers, backlog, overrides, bootMsP95, last, lastChange }')
+    .option(
+      '--json',
+      'print { workers, instances, backlog, backlogPerInstance, overrides, bootMsP95, last, lastChange }',
+    )
     .action(async (options: Options) => {
       const status = await ask(io, async (api) => await api.get<Status>('/scaling'));
       if (options.json) io.printJson(status);
@@ -104,10 +108,15 @@ async function say(io: CliIo, wish: object): Promise<void> {
   await ask(io, async (api) => await api.put('/scaling/overrides', wish));
 }
 
-export function statusLines({ workers, backlog, overrides, bootMsP95, last }: Status): string[] {
+export function statusLines(status: Status): string[] {
+  const { workers, instances, backlog, overrides, bootMsP95, last } = status;
   const states = tally(workers.map(({ state }) => state));
   return [
     `workers     ${workers.length === 0 ? 'none has been heard of in the last minute' : states}`,
+    ...instances.map(
+      ({ instanceId, workerCount, inFlightCount, load }) =>
+        `instance    ${instanceId}: ${workerCount} workers, ${inFlightCount} jobs in hand, ${Math.round(load * 100)} % busy`,
+    ),
     ...backlogLines(backlog),
     `boot        ${bootMsP95 === null ? 'not measured yet (five machines have to have worked)' : `${seconds(bootMsP95)} s, p95`}`,
     ...(overrides.pin ? [`pinned      ${overrides.pin.count} until ${iso(overrides.pin.untilMs)}`] : []),

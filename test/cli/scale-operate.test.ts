@@ -93,13 +93,14 @@ describe('how it stands', () => {
   it('says so where nothing is known yet, and where an operator has spoken', () => {
     const lines = statusLines({
       workers: [],
+      instances: [{ instanceId: 'i-1', workerCount: 2, inFlightCount: 3, load: 0.456 }],
       backlog,
       overrides: { pin: { count: 3, untilMs: atMs }, isInPaused: true, isOutPaused: true },
       bootMsP95: null,
       last: null,
     });
     expect(lines.join('\n')).toMatch(
-      /none has been heard of.*not measured yet.*pinned {6}3 until 2026-11-28T14:55:00Z.*let go.*ordered.*nothing yet/s,
+      /none has been heard of.*i-1: 2 workers, 3 jobs in hand, 46 % busy.*not measured yet.*pinned {6}3 until 2026-11-28T14:55:00Z.*let go.*ordered.*nothing yet/s,
     );
   });
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { LoadReader } from '../../control/load-view.ts';
 import { Schedule } from '../../control/schedule.ts';
-import { WorkerRegistry } from '../../control/worker-registry.ts';
+import { loadByInstance, WorkerRegistry } from '../../control/worker-registry.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import type { BeatJob } from '../../core/jobs.ts';
 import { systemRandom } from '../../core/random.ts';
@@ -156,6 +156,16 @@ describe('the registry of workers', () => {
     nowMs += 3_600_000;
     await registry.take(beat({ workerId: 'wrk_2', number: 2 }));
     expect(await rowCount()).toBe(1);
+  });
+
+  it('says how full each machine is', async () => {
+    await registry.take(beat({ jobIds: ['a', 'b'], throughput: 1.5 }));
+    await registry.take(beat({ workerId: 'wrk_2', jobIds: ['c'], throughput: 0.5 }));
+    await registry.take(beat({ workerId: 'wrk_3', instanceId: 'i-2', throughput: 0 }));
+    expect(loadByInstance(await registry.list())).toEqual([
+      { instanceId: 'i-1', workerCount: 2, inFlightCount: 3, load: 0.5 },
+      { instanceId: 'i-2', workerCount: 1, inFlightCount: 0, load: 0 },
+    ]);
   });
 
   it('measures boots from launch to the first finished job, of five machines at least', async () => {

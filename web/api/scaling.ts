@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 
 import type { FleetDesk } from '../../control/open-fleet-desk.ts';
+import { loadByInstance } from '../../control/worker-registry.ts';
 import { limit, parseBody, parseQuery } from './parse.ts';
 
 /** How many machines there are, why, and the operator's word about it. */
@@ -12,9 +13,14 @@ export function scalingRoutes({ fleet }: { fleet: FleetDesk }): Hono {
       const [last] = await records.list({ limit: 1 });
       const [changed] = await records.list({ limit: 1, hasSnapshot: true });
       const workers = await registry.list();
+      const backlog = await load.readBacklog(workers);
+      const instances = loadByInstance(workers);
       return context.json({
         workers,
-        backlog: await load.readBacklog(workers),
+        instances,
+        backlog,
+        /** Jobs that wait for each machine; null when there is none. */
+        backlogPerInstance: instances.length === 0 ? null : backlog.waitingCount / instances.length,
         overrides: await records.overrides(),
         bootMsP95: (await registry.bootMsP95()) ?? null,
         last: last ?? null,
