@@ -2,7 +2,7 @@ import type { FleetDesk } from '../control/open-fleet-desk.ts';
 import type { Clock } from '../core/clock.ts';
 import { asTouchlineError, TouchlineError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
-import type { LoadView } from '../core/load.ts';
+import { nothingWaits, type LoadView } from '../core/load.ts';
 import type { Log } from '../core/log.ts';
 import { siblingModule, startModule } from '../core/process.ts';
 import type { Random } from '../core/random.ts';
@@ -235,15 +235,7 @@ const onThisMachine: Partial<ScalingPolicy> = {
 
 const nothingToDo: Omit<LoadView, 'measuredAtMs'> = {
   channels: [],
-  backlog: {
-    waitingCount: 0,
-    waitingWorkSeconds: 0,
-    oldestWaitMs: 0,
-    inFlightCount: 0,
-    inFlightWorkSeconds: 0,
-    arrivedWorkPerSecond: 0,
-    meanServiceSeconds: 0,
-  },
+  backlog: nothingWaits,
   workers: [],
 };
 

@@ -9,6 +9,8 @@ interface WrittenDecision {
 }
 
 const machineStates = ['pending', 'ready', 'draining', 'drained', 'sick', 'ending'] as const;
+/** Long enough to see an hour's bad luck, short enough to see that it is over. */
+const actionsWindowMs = 3_600_000;
 const workerStates = ['working', 'draining', 'drained'] as const;
 
 /** How the fleet follows the work, for a dashboard and an alarm. No ids in labels. */
@@ -18,6 +20,7 @@ export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<
   const [last] = await fleet.records.list({ limit: 1 });
   const [changed] = await fleet.records.list({ limit: 1, hasSnapshot: true });
   const bootMsP95 = await fleet.registry.bootMsP95();
+  const actions = await fleet.records.actionCounts(clock.nowMs() - actionsWindowMs);
   const { decision, snapshot } = (changed ?? {}) as WrittenDecision;
   const instanceCount = new Set(workers.map(({ instanceId }) => instanceId)).size;
   return [
@@ -29,6 +32,12 @@ export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<
       last && Math.max(0, clock.nowMs() - last.atMs) / 1000,
     ),
     ...gauge('brakes', 'Rules that held the last change back.', decision?.brakes?.length),
+    {
+      name: 'touchline_scaling_actions',
+      help: 'Actions of the last hour, by what came of them.',
+      type: 'gauge',
+      samples: actions.map(({ action, outcome, count }) => ({ labels: { action, outcome }, value: count })),
+    },
     ...(snapshot?.machines
       ? [
           byState(

@@ -74,16 +74,27 @@ export class ScalingRecords {
       .execute();
   }
 
-  /** Newest first. `hasSnapshot`: only those at which something changed. */
+  /** What was carried out since then, and what came of it. */
+  async actionCounts(sinceMs: number): Promise<{ action: string; outcome: string; count: number }[]> {
+    const { rows } = await sql<{ action: string; outcome: string; count: number }>`
+      select done -> 'action' ->> 'kind' as action, done -> 'outcome' ->> 'kind' as outcome, count(*)::int as count
+      from scaling_decisions, jsonb_array_elements(outcomes) as done
+      where at_ms >= ${sinceMs} group by 1, 2 order by 1, 2`.execute(this.#db);
+    return rows;
+  }
+
+  /** Newest first. `hasSnapshot`: only those at which something changed. `untilMs`: made then or before. */
   async list(filter: {
     limit: number;
     beforeId?: number | undefined;
+    untilMs?: number | undefined;
     hasSnapshot?: boolean | undefined;
   }): Promise<StoredDecision[]> {
     const rows = await this.#db
       .selectFrom('scaling_decisions')
       .selectAll()
       .$if(filter.beforeId !== undefined, (query) => query.where('id', '<', filter.beforeId ?? 0))
+      .$if(filter.untilMs !== undefined, (query) => query.where('at_ms', '<=', filter.untilMs ?? 0))
       .$if(filter.hasSnapshot === true, (query) => query.where('snapshot', 'is not', null))
       .orderBy('id', 'desc')
       .limit(filter.limit)

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
@@ -117,6 +117,8 @@ export class Schedule {
       zone: about.zone,
     });
     return await this.#db.transaction().execute(async (db) => {
+      // Of two imports of one calendar the second sees what the first has done.
+      await sql`select pg_advisory_xact_lock(hashtextextended(${`fixtures ${about.source}`}, 0))`.execute(db);
       const known = await db.selectFrom('fixtures').selectAll().where('source', '=', about.source).execute();
       const byUid = new Map(known.map((row) => [row.source_uid, row]));
       const done: CalendarImport = {

@@ -38,6 +38,16 @@ export interface Backlog {
   meanServiceSeconds: number;
 }
 
+export const nothingWaits: Backlog = {
+  waitingCount: 0,
+  waitingWorkSeconds: 0,
+  oldestWaitMs: 0,
+  inFlightCount: 0,
+  inFlightWorkSeconds: 0,
+  arrivedWorkPerSecond: 0,
+  meanServiceSeconds: 0,
+};
+
 /** One machine, as its workers told together. */
 export interface InstanceLoad {
   instanceId: string;

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { asTouchlineError, TouchlineError } from '../core/errors.ts';
-import type { LoadView } from '../core/load.ts';
+import { nothingWaits, type LoadView } from '../core/load.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import { decide, type Brake, type Decision } from './decide.ts';
@@ -267,14 +267,6 @@ function isShort(outcomes: readonly { outcome: ActionOutcome }[]): boolean {
 const nothingKnown: LoadView = {
   measuredAtMs: 0,
   channels: [],
-  backlog: {
-    waitingCount: 0,
-    waitingWorkSeconds: 0,
-    oldestWaitMs: 0,
-    inFlightCount: 0,
-    inFlightWorkSeconds: 0,
-    arrivedWorkPerSecond: 0,
-    meanServiceSeconds: 0,
-  },
+  backlog: nothingWaits,
   workers: [],
 };

@@ -264,7 +264,7 @@ function reasonOf(about: {
   return `${change}: ${parts.join(', ')}, so ${need.count} ${need.count === 1 ? 'is' : 'are'} needed${held}.`;
 }
 
-const brakeSentences: Readonly<Record<Brake, string>> = {
+export const brakeSentences: Readonly<Record<Brake, string>> = {
   'count-min': 'the policy wants no fewer',
   'count-max': 'the policy allows no more',
   cost: 'more would cost more than the policy allows',

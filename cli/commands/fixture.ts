@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
+import { text as readStream } from 'node:stream/consumers';
 
 import { InvalidArgumentError, type Command } from 'commander';
 
 import type { CalendarImport, Fixture } from '../../control/schedule.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import type { CliIo } from '../cli-io.ts';
+import { instant } from '../instant.ts';
 
 interface Options {
   json?: true;
@@ -82,17 +84,20 @@ export function register(program: Command, io: CliIo): void {
   fixture
     .command('import <file>')
     .description(
-      'Take in a calendar (iCalendar); the same one again moves what was moved, and drops what is gone',
+      'Take in a calendar (iCalendar; - is stdin); the same one again moves what was moved, and drops what is gone',
     )
-    .option('--source <name>', 'what its matches are known by; the name of the file unless told otherwise')
+    .option(
+      '--source <name>',
+      'what its matches are known by; the name of the file unless told otherwise, "calendar" of stdin',
+    )
     .option('--channel <name>', 'the channel that will carry them, where the calendar names none')
     .option('--zone <name>', 'of times without one, such as Europe/London', hostZone())
     .option('--json', 'print { added, changed, cancelled, unchanged, skipped }')
     .action(async (file: string, options: Options & { source?: string; channel?: string; zone: string }) => {
-      const text = await readText(resolve(io.cwd, file));
+      const text = file === '-' ? await readStream(process.stdin) : await readText(resolve(io.cwd, file));
       const { withServer } = await import('../with-server.ts');
       const query = new URLSearchParams({
-        source: options.source ?? basename(file),
+        source: options.source ?? (file === '-' ? 'calendar' : basename(file)),
         zone: options.zone,
         ...(options.channel === undefined ? {} : { channel: options.channel }),
       });
@@ -113,11 +118,6 @@ function lineOf({ id, name, channel, kickOffAtMs, lengthMs, isCancelled }: Fixtu
   const at = new Date(kickOffAtMs).toISOString().replace('T', ' ').slice(0, 16);
   const what = `${at} UTC  ${Math.round(lengthMs / 60_000)} min  ${name}`;
   return `${what}${channel === null ? '' : `  on ${channel}`}${isCancelled ? '  CANCELLED' : ''}  (${id})`;
-}
-
-function instant(text: string): string {
-  if (/(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
-  throw new InvalidArgumentError('must be a time with its zone, such as 2026-11-28T15:00:00Z');
 }
 
 function whole(min: number, max: number): (text: string) => number {

@@ -3,10 +3,11 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { systemClock } from '../../core/clock.ts';
 import type { Backlog, ChannelLoad, InstanceLoad, WorkerView } from '../../core/load.ts';
 import type { ScalingOverrides, StoredDecision } from '../../control/scaling-records.ts';
-import type { Decision } from '../../scaling/decide.ts';
+import { brakeSentences, type Decision } from '../../scaling/decide.ts';
 import type { ActionOutcome, FleetAction } from '../../scaling/fleet-provider.ts';
 import type { Machine, Snapshot } from '../../scaling/snapshot.ts';
 import type { CliIo } from '../cli-io.ts';
+import { instant } from '../instant.ts';
 
 interface Options {
   json?: true;
@@ -19,6 +20,7 @@ interface Status {
   overrides: ScalingOverrides;
   bootMsP95: number | null;
   last: StoredDecision | null;
+  lastChange: StoredDecision | null;
 }
 
 /** `touchline scale status | explain | pin | unpin | pause | resume`: what an operator asks and says. */
@@ -41,13 +43,15 @@ export function register(scale: Command, io: CliIo): void {
     .description(
       'Why there are so many machines: the last decisions that changed something, with every input',
     )
-    .option('--last <n>', 'so many of them', count, 1)
+    .option('--at <time>', 'as of then, such as 2026-11-28T15:00:00Z', instant)
+    .option('--last <n>', 'so many of them, at most 200', decisions, 1)
     .option('--all', 'also those that changed nothing')
     .option('--json', 'print { decisions: [...] }')
-    .action(async (options: Options & { last: number; all?: true }) => {
+    .action(async (options: Options & { at?: string; last: number; all?: true }) => {
       const query = new URLSearchParams({
         limit: String(options.last),
         ...(options.all ? {} : { changes: '1' }),
+        ...(options.at === undefined ? {} : { until: options.at }),
       });
       const { decisions } = await ask(
         io,
@@ -56,7 +60,11 @@ export function register(scale: Command, io: CliIo): void {
       );
       if (options.json) io.printJson({ decisions });
       else if (decisions.length === 0)
-        io.tell('Nothing has been decided yet: is a server running that scales?');
+        io.tell(
+          options.at === undefined
+            ? 'Nothing has been decided yet: is a server running that scales?'
+            : `Nothing that was decided by ${options.at} is kept: decisions are kept for 14 days.`,
+        );
       else for (const one of decisions) for (const line of explainLines(one)) io.print(line);
     });
 
@@ -109,10 +117,12 @@ async function say(io: CliIo, wish: object): Promise<void> {
 }
 
 export function statusLines(status: Status): string[] {
-  const { workers, instances, backlog, overrides, bootMsP95, last } = status;
+  const { workers, instances, backlog, overrides, bootMsP95, last, lastChange } = status;
+  const machines = (lastChange?.snapshot as Snapshot | undefined)?.machines;
   const states = tally(workers.map(({ state }) => state));
   return [
     `workers     ${workers.length === 0 ? 'none has been heard of in the last minute' : states}`,
+    ...(lastChange && machines ? [`machines    ${machineTally(machines)}, at ${iso(lastChange.atMs)}`] : []),
     ...instances.map(
       ({ instanceId, workerCount, inFlightCount, load }) =>
         `instance    ${instanceId}: ${workerCount} workers, ${inFlightCount} jobs in hand, ${Math.round(load * 100)} % busy`,
@@ -135,7 +145,9 @@ export function explainLines(stored: StoredDecision): string[] {
     `${iso(stored.atMs)}  ${stored.provider}: needed ${stored.neededCount}, wanted ${stored.desiredCount}`,
     `  ${stored.reason}`,
     ...(snapshot ? inputLines(snapshot) : ['  inputs      as at the change before']),
-    ...(decision.brakes.length > 0 ? [`  held by     ${decision.brakes.join(', ')}`] : []),
+    ...(decision.brakes.length > 0
+      ? [`  held by     ${decision.brakes.map((brake) => brakeSentences[brake] ?? brake).join(', ')}`]
+      : []),
     ...outcomes.map(({ action, outcome }) => `  ${actionLine(action)}: ${outcomeLine(outcome)}`),
     '',
   ];
@@ -147,7 +159,7 @@ function inputLines(snapshot: Snapshot): string[] {
     `  figures     ${seconds(atMs - measuredAtMs)} s old; boot ${seconds(bootMsP95)} s, p95`,
     ...channels.map((channel) => `  channel     ${channelLine(channel, atMs)}`),
     ...backlogLines(backlog).map((line) => `  ${line}`),
-    `  machines    ${machines.length === 0 ? 'none' : tally(machines.map(({ state }: Machine) => state))}`,
+    `  machines    ${machineTally(machines)}`,
     ...pools.map(
       ({ name, power, dollarsPerHour, unavailableUntilMs = 0 }) =>
         `  pool        ${name}: power ${power}, $${dollarsPerHour}/h${unavailableUntilMs > atMs ? `, has none to give until ${iso(unavailableUntilMs)}` : ''}`,
@@ -192,6 +204,10 @@ function outcomeLine(outcome: ActionOutcome): string {
   }
 }
 
+function machineTally(machines: readonly Machine[]): string {
+  return machines.length === 0 ? 'none' : tally(machines.map(({ state }) => state));
+}
+
 function tally(all: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const one of all) counts.set(one, (counts.get(one) ?? 0) + 1);
@@ -210,6 +226,12 @@ function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0 && value <= 10_000) return value;
   throw new InvalidArgumentError('must be a whole number from 0 to 10000');
+}
+
+function decisions(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 200) return value;
+  throw new InvalidArgumentError('must be a whole number from 1 to 200');
 }
 
 function direction(text: string): 'in' | 'out' {

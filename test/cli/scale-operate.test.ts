@@ -98,6 +98,7 @@ describe('how it stands', () => {
       overrides: { pin: { count: 3, untilMs: atMs }, isInPaused: true, isOutPaused: true },
       bootMsP95: null,
       last: null,
+      lastChange: null,
     });
     expect(lines.join('\n')).toMatch(
       /none has been heard of.*i-1: 2 workers, 3 jobs in hand, 46 % busy.*not measured yet.*pinned {6}3 until 2026-11-28T14:55:00Z.*let go.*ordered.*nothing yet/s,
@@ -112,6 +113,9 @@ describe('a word that makes no sense', () => {
     [['pin', '3', '--for', '8d'], /duration of at most 7 days/],
     [['pause', 'up'], /in \(letting go\) or out \(ordering\)/],
     [['explain', '--last', 'x'], /whole number/],
+    [['explain', '--last', '0'], /from 1 to 200/],
+    [['explain', '--last', '201'], /from 1 to 200/],
+    [['explain', '--at', '15:00'], /a time with its zone/],
   ])('is refused before anybody is asked: %j', async (args, message) => {
     const { io } = memoryIo();
     const said: string[] = [];

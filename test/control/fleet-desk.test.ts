@@ -100,6 +100,17 @@ describe('the schedule', () => {
     expect(await schedule.importCalendar(calendar(), about)).toMatchObject({ cancelled: 0 });
   });
 
+  it('takes one calendar that comes many times at once as if it had come once after another', async () => {
+    const text = calendar(match('a', '20260815T150000'), match('b', '20260816T150000'));
+    const imports = Array.from(
+      { length: 8 },
+      async () => await openSchedule().importCalendar(text, { source: 'league', zone }),
+    );
+    const done = await Promise.all(imports);
+    expect(done.map(({ added }) => added).toSorted()).toEqual([0, 0, 0, 0, 0, 0, 0, 2]);
+    expect(await openSchedule().list()).toHaveLength(2);
+  });
+
   it('takes all of a calendar or nothing', async () => {
     const schedule = openSchedule();
     const half = calendar(match('a', '20260815T150000'), match('b', '20261399T150000'));
@@ -125,6 +136,23 @@ describe('the records of scaling', () => {
     expect(next.map(({ atMs }) => atMs - startMs)).toEqual([2, 1, 0]);
     const changes = await records.list({ limit: 9, hasSnapshot: true });
     expect(changes.map(({ snapshot }) => snapshot)).toEqual([{ index: 4 }, { index: 2 }, { index: 0 }]);
+  });
+
+  it('tell what was decided by some time, and what came of the actions since', async () => {
+    const records = openRecords();
+    const order = { action: { kind: 'order' }, outcome: { kind: 'done' } };
+    const failed = { action: { kind: 'order' }, outcome: { kind: 'failed' } };
+    await records.add({ ...decided(startMs), outcomes: [order] });
+    await records.add({ ...decided(startMs + 1), outcomes: [order, failed] });
+    await records.add({ ...decided(startMs + 2), outcomes: [] });
+    await records.add({ ...decided(startMs + 3), outcomes: [order] });
+    const by = await records.list({ limit: 1, untilMs: startMs + 1 });
+    expect(by.map(({ atMs }) => atMs - startMs)).toEqual([1]);
+    expect(await records.list({ limit: 1, untilMs: startMs - 1 })).toEqual([]);
+    expect(await records.actionCounts(startMs + 1)).toEqual([
+      { action: 'order', outcome: 'done', count: 2 },
+      { action: 'order', outcome: 'failed', count: 1 },
+    ]);
   });
 
   it('are kept for two weeks', async () => {

@@ -5,6 +5,7 @@ import { Schedule } from '../../control/schedule.ts';
 import { loadByInstance, WorkerRegistry } from '../../control/worker-registry.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import type { BeatJob } from '../../core/jobs.ts';
+import { nothingWaits } from '../../core/load.ts';
 import { systemRandom } from '../../core/random.ts';
 import { openCatalogue, type Catalogue } from '../../store/catalogue.ts';
 import { usePostgres } from '../support/postgres.ts';
@@ -189,15 +190,7 @@ describe('the registry of workers', () => {
 
 describe('what there is to do', () => {
   it('is nothing at first', async () => {
-    expect(await reader.readBacklog([])).toEqual({
-      waitingCount: 0,
-      waitingWorkSeconds: 0,
-      oldestWaitMs: 0,
-      inFlightCount: 0,
-      inFlightWorkSeconds: 0,
-      arrivedWorkPerSecond: 0,
-      meanServiceSeconds: 0,
-    });
+    expect(await reader.readBacklog([])).toEqual(nothingWaits);
   });
 
   it('counts what waits and what is in hand, each kind by the time it took of late', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { TouchlineError } from '../../core/errors.ts';
-import type { LoadView } from '../../core/load.ts';
+import { nothingWaits, type LoadView } from '../../core/load.ts';
 import { silentLog } from '../../core/log.ts';
 import { systemRandom } from '../../core/random.ts';
 import {
@@ -117,15 +117,7 @@ function house(changes: Partial<ControllerOptions> = {}) {
         isLive: true,
         workPerMediaSecond: 1,
       })),
-      backlog: {
-        waitingCount: 0,
-        waitingWorkSeconds: 0,
-        oldestWaitMs: 0,
-        inFlightCount: 0,
-        inFlightWorkSeconds: 0,
-        arrivedWorkPerSecond: 0,
-        meanServiceSeconds: 0,
-      },
+      backlog: nothingWaits,
       workers: world.workers,
     };
   };

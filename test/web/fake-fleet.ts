@@ -1,16 +1,8 @@
+import { nothingWaits } from '../../core/load.ts';
 import type { FleetDesk } from '../../control/open-fleet-desk.ts';
 
 /** A fleet of nobody, for tests that look at other things. */
 export function noFleet(): FleetDesk {
-  const backlog = {
-    waitingCount: 0,
-    waitingWorkSeconds: 0,
-    oldestWaitMs: 0,
-    inFlightCount: 0,
-    inFlightWorkSeconds: 0,
-    arrivedWorkPerSecond: 0,
-    meanServiceSeconds: 0,
-  };
   return {
     registry: {
       take: nothing,
@@ -18,11 +10,12 @@ export function noFleet(): FleetDesk {
       noteMachines: nothing,
       bootMsP95: async () => undefined,
     },
-    load: { read: nothing, readBacklog: async () => backlog },
+    load: { read: nothing, readBacklog: async () => nothingWaits },
     records: {
       recent: async () => [],
       add: nothing,
       list: async () => [],
+      actionCounts: async () => [],
       overrides: async () => ({ isInPaused: false, isOutPaused: false }),
       setOverrides: nothing,
       hold: nothing,

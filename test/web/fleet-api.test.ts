@@ -107,7 +107,7 @@ describe('scaling', () => {
       desiredCount: 3,
       reason: 'From 1 to 3.',
       decision: { brakes: ['cost'] },
-      outcomes: [],
+      outcomes: [{ action: { kind: 'order' }, outcome: { kind: 'done' } }],
     };
     await fleet.records.add({ ...decision, snapshot: { machines: [{ state: 'ready' }] } });
     await fleet.records.add({ ...decision, snapshot: undefined });
@@ -120,11 +120,15 @@ describe('scaling', () => {
     const rest = await ask('GET', `/scaling/decisions?beforeId=${String(first.body['next'])}`);
     expect(rest.body).toMatchObject({ decisions: [{ snapshot: {} }], next: null });
     expect((await ask('GET', '/scaling/decisions?changes=1')).body['decisions']).toHaveLength(1);
+    const before = new Date(decision.atMs - 1_000).toISOString();
+    expect((await ask('GET', `/scaling/decisions?until=${before}`)).body['decisions']).toEqual([]);
+    expect(await ask('GET', '/scaling/decisions?until=now')).toMatchObject({ status: 400 });
     const metrics = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
     const text = await metrics.text();
     expect(text).toMatch(/^touchline_scaling_desired_machines 3$/m);
     expect(text).toMatch(/^touchline_scaling_machines\{state="ready"\} 1$/m);
     expect(text).toMatch(/^touchline_scaling_brakes 1$/m);
+    expect(text).toMatch(/^touchline_scaling_actions\{action="order",outcome="done"\} 2$/m);
   });
 
   it('takes the word of an operator, and leaves what it does not name', async () => {

@@ -28,8 +28,9 @@ export function scalingRoutes({ fleet }: { fleet: FleetDesk }): Hono {
       });
     })
     .get('/decisions', async (context) => {
-      const { beforeId, changes, limit } = parseQuery(context, decisionQuery);
-      const decisions = await records.list({ limit, beforeId, hasSnapshot: changes });
+      const { beforeId, until, changes, limit } = parseQuery(context, decisionQuery);
+      const untilMs = until === undefined ? undefined : Date.parse(until);
+      const decisions = await records.list({ limit, beforeId, untilMs, hasSnapshot: changes });
       const next = decisions.length === limit ? (decisions.at(-1)?.id ?? null) : null;
       return context.json({ decisions, next });
     })
@@ -50,8 +51,12 @@ export function scalingRoutes({ fleet }: { fleet: FleetDesk }): Hono {
     });
 }
 
+const instant = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-28T15:00:00Z' });
+
 const decisionQuery = z.strictObject({
   beforeId: z.coerce.number().int().min(1).optional(),
+  /** Made then or before. */
+  until: instant.optional(),
   /** Only those at which something changed; they have every input. */
   changes: z
     .enum(['0', '1'])
@@ -65,7 +70,7 @@ const overridesWish = z.strictObject({
   pin: z
     .strictObject({
       count: z.int().min(0).max(10_000),
-      until: z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-28T15:00:00Z' }),
+      until: instant,
     })
     .nullable()
     .optional(),
