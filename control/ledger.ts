@@ -93,7 +93,14 @@ export async function insertSegment(
     .where('seq', '=', record.seq - 1)
     .executeTakeFirst();
   const neighbours = before ? [before.record] : [];
-  await insertJob(db, analyseJobFor(record, { ...about, pass: 'coarse', retryCount: 0, neighbours }), nowMs);
+  const { waiting } = await db
+    .selectFrom('jobs')
+    .select(({ fn }) => fn.countAll<number>().as('waiting'))
+    .where('run_id', '=', record.runId)
+    .where('state', '=', 'sent')
+    .executeTakeFirstOrThrow();
+  const job = analyseJobFor(record, { ...about, pass: 'coarse', retryCount: 0, neighbours, waiting });
+  await insertJob(db, job, nowMs);
   return true;
 }
 
@@ -131,6 +138,8 @@ export function analyseJobFor(
     retryCount: number;
     nowMs: number;
     neighbours?: readonly SegmentRecord[];
+    /** Jobs of the same run that are not done yet. */
+    waiting?: number;
   },
 ): AnalyseJob {
   const again = about.retryCount > 0 ? `-r${about.retryCount}` : '';
@@ -140,7 +149,9 @@ export function analyseJobFor(
     channelId: segment.channelId,
     runId: segment.runId,
     deadlineAtMs:
-      dueFromMs(segment, about.nowMs) + (about.pass === 'coarse' ? coarseDeadlineMs : fineDeadlineMs),
+      dueFromMs(segment, about.nowMs) +
+      (about.pass === 'coarse' ? coarseDeadlineMs : fineDeadlineMs) +
+      (about.waiting ?? 0) * turnMs,
     queuedAtMs: about.nowMs,
     pass: about.pass,
     segment,
@@ -157,6 +168,12 @@ function dueFromMs({ startWallMs, duration90k }: SegmentRecord, nowMs: number): 
   const endWallMs = startWallMs + msFromTicks(duration90k);
   return Math.max(nowMs, Math.min(endWallMs, nowMs + aheadMsMax));
 }
+
+/**
+ * Channels take turns: what comes in a burst, as after a reconnect, is due one tick of the queue later for each job of its run that
+ * still waits, so that others come in between.
+ */
+const turnMs = 500;
 
 /** A clock that is wrong by more must not keep a channel waiting for ever; a file is no longer. */
 const aheadMsMax = 12 * 3_600_000;

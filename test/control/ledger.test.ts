@@ -28,6 +28,16 @@ describe('when a segment is to be looked at', () => {
     expect(dueInMs(3_600_000, 'fine')).toBe(3_624_000);
   });
 
+  it('is a turn later for each job of the same run that waits', () => {
+    const { segment } = makeAnalysis('any');
+    const due = (waiting: number): number =>
+      analyseJobFor(
+        { ...segment, startWallMs: nowMs - 4_000, duration90k: 4 * 90_000 },
+        { pass: 'coarse', sport: 'soccer', retryCount: 0, nowMs, waiting },
+      ).deadlineAtMs - nowMs;
+    expect([0, 1, 20].map(due)).toEqual([10_000, 10_500, 20_000]);
+  });
+
   it('is not put off without end by a clock that is wrong', () => {
     expect(dueInMs(400 * 24 * 3_600_000)).toBe(12 * 3_600_000 + 10_000);
   });
