@@ -76,7 +76,9 @@ export function register(scale: Command, io: CliIo): void {
     .action(async (wanted: number, options: { for: number }) => {
       const until = new Date(systemClock.nowMs() + options.for).toISOString();
       await say(io, { pin: { count: wanted, until } });
-      io.tell(`${wanted} machines until ${until}, within what the policy allows.`);
+      io.tell(
+        `${wanted} ${wanted === 1 ? 'machine' : 'machines'} until ${until}, within what the policy allows.`,
+      );
     });
 
   scale
@@ -122,7 +124,9 @@ export function statusLines(status: Status): string[] {
   const states = tally(workers.map(({ state }) => state));
   return [
     `workers     ${workers.length === 0 ? 'none has been heard of in the last minute' : states}`,
-    ...(lastChange && machines ? [`machines    ${machineTally(machines)}, at ${iso(lastChange.atMs)}`] : []),
+    ...(lastChange && machines
+      ? [`machines    ${machineTally(machines)}, as seen at ${iso(lastChange.atMs)}`]
+      : []),
     ...instances.map(
       ({ instanceId, workerCount, inFlightCount, load }) =>
         `instance    ${instanceId}: ${workerCount} workers, ${inFlightCount} jobs in hand, ${Math.round(load * 100)} % busy`,

@@ -73,6 +73,14 @@ describe('a decision, explained', () => {
     );
   });
 
+  it('names what held it back in words', () => {
+    const held = { ...decision, brakes: ['cost'] };
+    const stored = { id: 1, atMs, provider: 'asg', neededCount: 3, desiredCount: 1, reason: '' };
+    expect(explainLines({ ...stored, decision: held, outcomes: [], snapshot })).toContain(
+      '  held by     more would cost more than the policy allows',
+    );
+  });
+
   it('says of one that changed nothing where its inputs are', () => {
     const quiet = explainLines({
       id: 2,
@@ -102,6 +110,27 @@ describe('how it stands', () => {
     });
     expect(lines.join('\n')).toMatch(
       /none has been heard of.*i-1: 2 workers, 3 jobs in hand, 46 % busy.*not measured yet.*pinned {6}3 until 2026-11-28T14:55:00Z.*let go.*ordered.*nothing yet/s,
+    );
+  });
+});
+
+describe('the machines', () => {
+  it('are those of the last snapshot, with its time', () => {
+    const lastChange = {
+      id: 1,
+      atMs,
+      provider: 'asg',
+      neededCount: 1,
+      desiredCount: 1,
+      reason: 'Stays at 1.',
+      decision: {},
+      outcomes: [],
+      snapshot,
+    };
+    const status = { workers: [], instances: [], backlog, bootMsP95: null, last: lastChange, lastChange };
+    const overrides = { isInPaused: false, isOutPaused: false };
+    expect(statusLines({ ...status, overrides })).toContain(
+      'machines    1 ready, as seen at 2026-11-28T14:55:00Z',
     );
   });
 });
