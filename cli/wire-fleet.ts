@@ -2,7 +2,7 @@ import type { FleetDesk } from '../control/open-fleet-desk.ts';
 import type { Clock } from '../core/clock.ts';
 import { asTouchlineError, TouchlineError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
-import { nothingWaits, type LoadView } from '../core/load.ts';
+import { nothingKnown } from '../core/load.ts';
 import type { Log } from '../core/log.ts';
 import { siblingModule, startModule } from '../core/process.ts';
 import type { Random } from '../core/random.ts';
@@ -70,7 +70,7 @@ async function runFixed(options: FleetOptions, count: number, signal: AbortSigna
     options,
     {
       policy,
-      load: async () => ({ ...nothingToDo, measuredAtMs: clock.nowMs() }),
+      load: async () => ({ ...nothingKnown, measuredAtMs: clock.nowMs() }),
       records: noRecords,
       lease: ours,
       isHealing: false,
@@ -231,12 +231,6 @@ const onThisMachine: Partial<ScalingPolicy> = {
   bootSecondsPrior: 5,
   leadMarginSeconds: 30,
   paidSecondsMin: 30,
-};
-
-const nothingToDo: Omit<LoadView, 'measuredAtMs'> = {
-  channels: [],
-  backlog: nothingWaits,
-  workers: [],
 };
 
 const noRecords: DecisionRecords = {

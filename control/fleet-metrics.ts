@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { MetricFamily } from './match-desk.ts';
 import type { FleetDesk } from './open-fleet-desk.ts';
+import { backlogPerInstance } from './worker-registry.ts';
 
 /** The parts of what `scaling/` wrote down that are counted; anything else in it is its own. */
 interface WrittenDecision {
@@ -22,7 +23,6 @@ export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<
   const bootMsP95 = await fleet.registry.bootMsP95();
   const actions = await fleet.records.actionCounts(clock.nowMs() - actionsWindowMs);
   const { decision, snapshot } = (changed ?? {}) as WrittenDecision;
-  const instanceCount = new Set(workers.map(({ instanceId }) => instanceId)).size;
   return [
     ...gauge('needed_machines', 'What the load called for at the last decision.', last?.neededCount),
     ...gauge('desired_machines', 'What the last decision wanted, with every brake.', last?.desiredCount),
@@ -59,7 +59,7 @@ export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<
     ...gauge(
       'backlog_jobs_per_instance',
       'Jobs that wait for each machine; absent when there is none.',
-      instanceCount === 0 ? undefined : backlog.waitingCount / instanceCount,
+      backlogPerInstance(backlog, workers),
     ),
     ...gauge('oldest_wait_seconds', 'Of the job that waits longest.', backlog.oldestWaitMs / 1000),
     ...gauge(

@@ -47,7 +47,7 @@ export class LoadReader {
     return {
       waitingCount: total(open, (row) => row.count - row.heldCount),
       waitingWorkSeconds: total(open, (row) => (row.count - row.heldCount) * secondsOf(row)),
-      oldestWaitMs: open.length === 0 ? 0 : Math.max(0, nowMs - oldestAtMs),
+      oldestWaitMs: Math.max(0, nowMs - oldestAtMs),
       inFlightCount: total(open, (row) => row.heldCount),
       // Half done, on average.
       inFlightWorkSeconds: total(open, (row) => row.heldCount * secondsOf(row)) / 2,

@@ -15,7 +15,7 @@ export interface Fixture {
   channel: string | null;
   kickOffAtMs: number;
   lengthMs: number;
-  /** 0 is usual; higher comes first when there is not enough for all. -9 to 9. */
+  /** -9 to 9; 0 is usual. Kept and shown; what is short is not yet shared out by it. */
   priority: number;
   /** `api`, or the name of the calendar. */
   source: string;

@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely';
 
 import type { Clock } from '../core/clock.ts';
 import type { BeatJob } from '../core/jobs.ts';
-import type { InstanceLoad, WorkerView } from '../core/load.ts';
+import type { Backlog, InstanceLoad, WorkerView } from '../core/load.ts';
 import type { Tables } from '../store/schema.ts';
 
 /** A worker that has said nothing for so long is not there: ten beats. Its last words stay for a day. */
@@ -148,6 +148,12 @@ export function loadByInstance(workers: readonly WorkerView[]): InstanceLoad[] {
       load: slotCount === 0 ? 0 : Math.min(1, busy / slotCount),
     };
   });
+}
+
+/** Jobs that wait for each machine; undefined when there is none. */
+export function backlogPerInstance(backlog: Backlog, workers: readonly WorkerView[]): number | undefined {
+  const count = new Set(workers.map(({ instanceId }) => instanceId)).size;
+  return count === 0 ? undefined : backlog.waitingCount / count;
 }
 
 /** Of fewer a p95 is the luck of one. */

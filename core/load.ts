@@ -48,6 +48,9 @@ export const nothingWaits: Backlog = {
   meanServiceSeconds: 0,
 };
 
+/** Before anything was read. */
+export const nothingKnown: LoadView = { measuredAtMs: 0, channels: [], backlog: nothingWaits, workers: [] };
+
 /** One machine, as its workers told together. */
 export interface InstanceLoad {
   instanceId: string;

@@ -39,6 +39,14 @@ export const silentLog: Log = {
 };
 
 /**
+ * Whether the `nth` time in a row, from 1, that something goes wrong is told: 1, 2, 4, 8... What is away for an hour makes a dozen
+ * lines, not thousands.
+ */
+export function isWorthALine(nth: number): boolean {
+  return Number.isInteger(Math.log2(nth));
+}
+
+/**
  * A field of a line stands above the same field of its log: pino's own children write both, and a reader of JSON takes
  * whichever it likes. A `part` inside a part is named with the way to it: `worker.analyst`.
  */

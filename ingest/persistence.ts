@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { asTouchlineError, TouchlineError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
+import { isWorthALine, type Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 
 /**
@@ -47,8 +47,7 @@ export class Persistence {
         this.#signal.throwIfAborted();
         const error = asTouchlineError(thrown);
         note(error);
-        // 1, 2, 4, 8... : a store that is away for an hour makes a dozen lines, not thousands.
-        if (Number.isInteger(Math.log2(attempt))) this.#log.warn(`${what} failed`, { attempt, error });
+        if (isWorthALine(attempt)) this.#log.warn(`${what} failed`, { attempt, error });
         const delayMs = Math.min(delayMsMax, delayMsFirst * 2 ** Math.min(attempt - 1, 10));
         await this.#clock.sleep(delayMs * (1 - jitter * this.#random.unit()), this.#signal);
       }
@@ -96,7 +95,7 @@ export class Persistence {
       } catch (thrown) {
         if (thrown !== hangs) throw thrown;
         note(hangs);
-        if (Number.isInteger(Math.log2(waitedMs / localMsMax))) this.#log.warn(`${what} hangs`, { waitedMs });
+        if (isWorthALine(waitedMs / localMsMax)) this.#log.warn(`${what} hangs`, { waitedMs });
       }
     }
   }

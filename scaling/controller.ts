@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { asTouchlineError, TouchlineError } from '../core/errors.ts';
-import { nothingWaits, type LoadView } from '../core/load.ts';
+import { nothingKnown, type LoadView } from '../core/load.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import { decide, type Brake, type Decision } from './decide.ts';
@@ -263,10 +263,3 @@ const loudBrakes: ReadonlySet<Brake> = new Set([
 function isShort(outcomes: readonly { outcome: ActionOutcome }[]): boolean {
   return outcomes.at(-1)?.outcome.kind === 'no-capacity';
 }
-
-const nothingKnown: LoadView = {
-  measuredAtMs: 0,
-  channels: [],
-  backlog: nothingWaits,
-  workers: [],
-};

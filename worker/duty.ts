@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { asTouchlineError } from '../core/errors.ts';
 import type { WorkerView } from '../core/load.ts';
-import type { Log } from '../core/log.ts';
+import { isWorthALine, type Log } from '../core/log.ts';
 
 export interface DutyOptions {
   /** Takes jobs until `signal` aborts; returns when nothing is in hand any more. */
@@ -60,7 +60,7 @@ async function untilOrder(
       failureCount = 0;
     } catch (error) {
       failureCount += 1;
-      if (Number.isInteger(Math.log2(failureCount)))
+      if (isWorthALine(failureCount))
         log.warn('orders to drain cannot be read', { failureCount, error: asTouchlineError(error) });
     }
     await clock.sleep(orderPollMs, signal).catch(() => undefined);

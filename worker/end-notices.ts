@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { asTouchlineError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
+import { isWorthALine, type Log } from '../core/log.ts';
 import type { InstanceMetadata } from './instance-metadata.ts';
 
 export interface EndNotice {
@@ -33,8 +33,7 @@ export async function untilEndNotice(
       failureCount = 0;
     } catch (error) {
       failureCount += 1;
-      // 1, 2, 4, 8...: a service that is away makes a few lines.
-      if (Number.isInteger(Math.log2(failureCount)))
+      if (isWorthALine(failureCount))
         log.warn('the instance metadata service does not answer: notices of an end are not heard', {
           failureCount,
           error: asTouchlineError(error),

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { asTouchlineError } from '../core/errors.ts';
 import type { BeatJob } from '../core/jobs.ts';
 import type { WorkerView } from '../core/load.ts';
-import type { Log } from '../core/log.ts';
+import { isWorthALine, type Log } from '../core/log.ts';
 
 /** Short beside the 30 s after which figures are too old to scale by. */
 const beatMs = 5_000;
@@ -79,7 +79,7 @@ export class Heartbeat {
       this.#failureCount = 0;
     } catch (error) {
       this.#failureCount += 1;
-      if (Number.isInteger(Math.log2(this.#failureCount)))
+      if (isWorthALine(this.#failureCount))
         log.warn('a beat was not heard', {
           failureCount: this.#failureCount,
           error: asTouchlineError(error),

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import { asTouchlineError } from '../../core/errors.ts';
-import type { Log } from '../../core/log.ts';
+import { isWorthALine, type Log } from '../../core/log.ts';
 
 import { readObjectEvents } from './object-events.ts';
 import { layoutRoot, readSegmentKey, type SegmentPlace } from './watch-key.ts';
@@ -69,8 +69,7 @@ export class InboxReader {
         failureCount += 1;
         const error = asTouchlineError(thrown);
         this.figures.failure = error.message;
-        if (Number.isInteger(Math.log2(failureCount)))
-          log.warn('events not received', { failureCount, error });
+        if (isWorthALine(failureCount)) log.warn('events not received', { failureCount, error });
         const delayMs = Math.min(delayMsMax, delayMsFirst * 2 ** Math.min(failureCount, 10));
         await clock.sleep(delayMs, signal).catch(() => {});
       }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import type { Clock } from '../../core/clock.ts';
 import { asTouchlineError } from '../../core/errors.ts';
-import type { Log } from '../../core/log.ts';
+import { isWorthALine, type Log } from '../../core/log.ts';
 import { msFromTicks } from '../../core/media-time.ts';
 import type { Random } from '../../core/random.ts';
 import { unreadSha256, type SegmentRecord } from '../../core/segment.ts';
@@ -362,8 +362,7 @@ export class RunWatch {
   #refuse(what: string, problem: string): void {
     this.#counts.refused += 1;
     this.#lastProblem = problem;
-    // 1, 2, 4, 8...: a playlist that is wrong in every line makes a dozen lines here, not thousands.
-    if (Number.isInteger(Math.log2(this.#counts.refused))) {
+    if (isWorthALine(this.#counts.refused)) {
       const { runId } = this.run;
       this.#options.log.warn(`${what} refused`, { runId, problem, refusedCount: this.#counts.refused });
     }

@@ -4,17 +4,13 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { systemClock } from '../../core/clock.ts';
-import { silentLog } from '../../core/log.ts';
 import { systemRandom } from '../../core/random.ts';
 import { Secret } from '../../core/secret.ts';
 import { findServer, leaveNote, requireServer, tokenOf } from '../../cli/connect.ts';
 import { watchChannel } from '../../cli/demo/watch.ts';
-import { listenWeb } from '../../web/server.ts';
 import { FakeDesk } from '../web/fake-desk.ts';
-import { memoryStore } from '../web/memory-store.ts';
 import { memoryIo } from './memory-io.ts';
-import { noFleet } from '../web/fake-fleet.ts';
+import { startTestWeb } from '../support/test-web.ts';
 
 let home: string;
 let desk: FakeDesk;
@@ -25,26 +21,10 @@ const token = new Secret('connect-token-0123456789');
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'touchline-test-'));
   desk = new FakeDesk();
-  const server = await listenWeb({
-    fleet: noFleet(),
+  ({ url, stop } = await startTestWeb({
     desk,
-    store: memoryStore(new Map()),
-    clock: systemClock,
-    log: silentLog,
     token,
-    version: '0',
-    host: '127.0.0.1',
-    port: 0,
-    hostsAllowed: [],
-    rtmpBase: 'rtmp://127.0.0.1:1935/live',
-  });
-  ({ url } = server);
-  const stopping = new AbortController();
-  const ended = server.run(stopping.signal);
-  stop = async () => {
-    stopping.abort();
-    await ended;
-  };
+  }));
 });
 afterEach(async () => {
   await stop();

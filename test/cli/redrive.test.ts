@@ -6,11 +6,8 @@ import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { register } from '../../cli/commands/redrive.ts';
-import { systemClock } from '../../core/clock.ts';
-import { silentLog } from '../../core/log.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Queue } from '../../queue/queue.ts';
-import { listenWeb } from '../../web/server.ts';
 import { openDeskRig, segmentBytes, segmentOf, type DeskRig } from '../support/desk.ts';
 import { hasMoto } from '../support/moto.ts';
 import { usePostgres } from '../support/postgres.ts';
@@ -18,7 +15,7 @@ import { openTestQueue } from '../support/queue-open.ts';
 import { region, useSqs } from '../support/queue-sqs.ts';
 import { hasRedis, startRedis, type TestRedis } from '../support/redis.ts';
 import { memoryIo } from './memory-io.ts';
-import { noFleet } from '../web/fake-fleet.ts';
+import { startTestWeb } from '../support/test-web.ts';
 
 const token = 'test-token-0123456789';
 const run = { channelId: '', runId: 'run_test' };
@@ -101,25 +98,8 @@ async function openHouse(databaseUrl: string, queue?: Queue): Promise<{ rig: Des
   if (queue) ending.push(async () => await queue.close());
   const rig = await openDeskRig(databaseUrl, undefined, queue && { queue });
   ending.push(async () => await rig.stop());
-  const web = await listenWeb({
-    fleet: noFleet(),
-    desk: rig.desk,
-    store: rig.store,
-    clock: systemClock,
-    log: silentLog,
-    token: new Secret(token),
-    version: '',
-    host: '127.0.0.1',
-    port: 0,
-    hostsAllowed: [],
-    rtmpBase: 'rtmp://127.0.0.1:1935/live',
-  });
-  const stopping = new AbortController();
-  const ended = web.run(stopping.signal);
-  ending.push(async () => {
-    stopping.abort();
-    await ended;
-  });
+  const web = await startTestWeb({ desk: rig.desk, store: rig.store, token: new Secret(token) });
+  ending.push(web.stop);
   return { rig, url: web.url };
 }
 

@@ -2,15 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { openFleetDesk, type FleetDesk } from '../../control/open-fleet-desk.ts';
 import { systemClock } from '../../core/clock.ts';
-import { silentLog } from '../../core/log.ts';
 import { systemRandom } from '../../core/random.ts';
 import { Secret } from '../../core/secret.ts';
 import { openCatalogue, type Catalogue } from '../../store/catalogue.ts';
-import { listenWeb } from '../../web/server.ts';
 import { MemoryBroker } from '../support/memory-queue.ts';
 import { usePostgres } from '../support/postgres.ts';
 import { FakeDesk } from './fake-desk.ts';
-import { memoryStore } from './memory-store.ts';
+import { startTestWeb } from '../support/test-web.ts';
 
 const postgres = usePostgres();
 const token = '0123456789abcdef0123456789abcdef';
@@ -23,26 +21,7 @@ beforeEach(async () => {
   catalogue = await openCatalogue({ databaseUrl: await postgres.migratedDatabase() });
   const queue = new MemoryBroker({ clock: systemClock }).connect();
   fleet = openFleetDesk({ catalogue, queue, clock: systemClock, random: systemRandom }).desk;
-  const server = await listenWeb({
-    desk: new FakeDesk(),
-    fleet,
-    store: memoryStore(new Map()),
-    clock: systemClock,
-    log: silentLog,
-    token: new Secret(token),
-    version: '',
-    host: '127.0.0.1',
-    port: 0,
-    hostsAllowed: [],
-    rtmpBase: 'rtmp://127.0.0.1:1935/live',
-  });
-  ({ url } = server);
-  const stopping = new AbortController();
-  const ended = server.run(stopping.signal);
-  stop = async () => {
-    stopping.abort();
-    await ended;
-  };
+  ({ url, stop } = await startTestWeb({ desk: new FakeDesk(), fleet, token: new Secret(token) }));
 });
 afterEach(async () => {
   await stop();

@@ -6,16 +6,13 @@ import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { systemClock } from '../../core/clock.ts';
 import type { Rendition } from '../../core/clip.ts';
 import { runFfmpeg } from '../../core/ffmpeg.ts';
-import { silentLog } from '../../core/log.ts';
 import { isOnPath } from '../../core/process.ts';
 import { Secret } from '../../core/secret.ts';
-import { listenWeb } from '../../web/server.ts';
 import { FakeDesk } from './fake-desk.ts';
 import { memoryStore } from './memory-store.ts';
-import { noFleet } from './fake-fleet.ts';
+import { startTestWeb } from '../support/test-web.ts';
 
 const chromiumPath = '/usr/bin/chromium';
 const token = 'page-token-0123456789';
@@ -37,26 +34,11 @@ describe.skipIf(!existsSync(chromiumPath) || !isOnPath('ffmpeg'))('the page in a
       name: evilName,
       state: 'live',
     });
-    const server = await listenWeb({
-      fleet: noFleet(),
+    ({ url, stop } = await startTestWeb({
       desk,
       store: memoryStore(new Map([rendition('fast'), rendition('exact')].map(({ key }) => [key, clip]))),
-      clock: systemClock,
-      log: silentLog,
       token: new Secret(token),
-      version: '0',
-      host: '127.0.0.1',
-      port: 0,
-      hostsAllowed: [],
-      rtmpBase: 'rtmp://127.0.0.1:1935/live',
-    });
-    ({ url } = server);
-    const stopping = new AbortController();
-    const ended = server.run(stopping.signal);
-    stop = async () => {
-      stopping.abort();
-      await ended;
-    };
+    }));
     browser = await chromium.launch({
       executablePath: chromiumPath,
       args: [

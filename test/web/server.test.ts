@@ -2,13 +2,13 @@ import { request } from 'node:http';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { systemClock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { Secret } from '../../core/secret.ts';
 import { listenWeb } from '../../web/server.ts';
 import { FakeDesk } from './fake-desk.ts';
 import { memoryStore } from './memory-store.ts';
 import { noFleet } from './fake-fleet.ts';
+import { startTestWeb } from '../support/test-web.ts';
 
 const token = 'test-token-0123456789';
 const bearer = { authorization: `Bearer ${token}` };
@@ -23,8 +23,7 @@ let stop: () => Promise<void>;
 beforeEach(async () => {
   desk = new FakeDesk();
   logged = [];
-  const server = await listenWeb({
-    fleet: noFleet(),
+  ({ url, stop } = await startTestWeb({
     desk,
     store: memoryStore(
       new Map([
@@ -33,22 +32,11 @@ beforeEach(async () => {
         ['segments/ch_1/secret.ts', { bytes: Buffer.from('x'), contentType: 'video/mp2t' }],
       ]),
     ),
-    clock: systemClock,
     log: recordingLog(logged),
     token: new Secret(token),
     version: '9.9.9',
-    host: '127.0.0.1',
-    port: 0,
     hostsAllowed: ['desk.example'],
-    rtmpBase: 'rtmp://127.0.0.1:1935/live',
-  });
-  ({ url } = server);
-  const stopping = new AbortController();
-  const ended = server.run(stopping.signal);
-  stop = async () => {
-    stopping.abort();
-    await ended;
-  };
+  }));
 });
 afterEach(async () => {
   await stop();

@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 
 import type { FleetDesk } from '../../control/open-fleet-desk.ts';
-import { loadByInstance } from '../../control/worker-registry.ts';
+import { backlogPerInstance, loadByInstance } from '../../control/worker-registry.ts';
 import { limit, parseBody, parseQuery } from './parse.ts';
 
 /** How many machines there are, why, and the operator's word about it. */
@@ -14,13 +14,11 @@ export function scalingRoutes({ fleet }: { fleet: FleetDesk }): Hono {
       const [changed] = await records.list({ limit: 1, hasSnapshot: true });
       const workers = await registry.list();
       const backlog = await load.readBacklog(workers);
-      const instances = loadByInstance(workers);
       return context.json({
         workers,
-        instances,
+        instances: loadByInstance(workers),
         backlog,
-        /** Jobs that wait for each machine; null when there is none. */
-        backlogPerInstance: instances.length === 0 ? null : backlog.waitingCount / instances.length,
+        backlogPerInstance: backlogPerInstance(backlog, workers) ?? null,
         overrides: await records.overrides(),
         bootMsP95: (await registry.bootMsP95()) ?? null,
         last: last ?? null,

@@ -1,0 +1,32 @@
+import { systemClock } from '../../core/clock.ts';
+import { silentLog } from '../../core/log.ts';
+import { listenWeb, type WebOptions } from '../../web/server.ts';
+import { noFleet } from '../web/fake-fleet.ts';
+import { memoryStore } from '../web/memory-store.ts';
+
+/** The server of pages and API on a free port of this machine, until `stop`. What a test does not look at is empty. */
+export async function startTestWeb(
+  options: Pick<WebOptions, 'desk' | 'token'> & Partial<WebOptions>,
+): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = await listenWeb({
+    fleet: noFleet(),
+    store: memoryStore(new Map()),
+    clock: systemClock,
+    log: silentLog,
+    version: '0',
+    host: '127.0.0.1',
+    port: 0,
+    hostsAllowed: [],
+    rtmpBase: 'rtmp://127.0.0.1:1935/live',
+    ...options,
+  });
+  const stopping = new AbortController();
+  const ended = server.run(stopping.signal);
+  return {
+    url: server.url,
+    stop: async () => {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
