@@ -38,10 +38,18 @@ if (tsc.status !== 0) {
 
 for (const folder of folders)
   if (existsSync(join(root, folder))) copyAssets(join(root, folder), join(root, 'dist', folder));
+await buildConsole();
 const main = join(root, 'dist/cli/main.js');
 if (statSync(main, { throwIfNoEntry: false })) chmodSync(main, 0o755);
 
+/** The page is bundled, not copied: browsers fetch a few small files. */
+async function buildConsole() {
+  const { build } = await import('vite');
+  await build({ configFile: join(root, 'web/console/vite.config.ts'), logLevel: 'warn' });
+}
+
 function copyAssets(from, to) {
+  if (from === join(root, 'web/console')) return;
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     if (entry.isDirectory()) copyAssets(join(from, entry.name), join(to, entry.name));
     else if (assetPattern.test(entry.name))

@@ -25,7 +25,7 @@ const mayImport: Record<string, readonly string[]> = {
 const onlyIn: Record<string, { pattern: RegExp; files: readonly string[] }> = {
   'the environment': { pattern: /\bprocess\.env\b/, files: ['core/env.ts'] },
   'child processes': { pattern: /from 'node:child_process'/, files: ['core/process.ts'] },
-  'the clock': { pattern: /\bDate\.now\(|\bnew Date\(\)/, files: ['core/clock.ts'] },
+  'the clock': { pattern: /\bDate\.now\(|\bnew Date\(\)/, files: ['core/clock.ts', 'web/console/browser.ts'] },
   randomness: { pattern: /\bMath\.random\(|\brandomBytes\(|\brandomUUID\(/, files: ['core/random.ts'] },
 };
 
@@ -78,7 +78,7 @@ function readSources(folder: string): Source[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry): Source[] => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return readSources(path);
-    if (!entry.name.endsWith('.ts')) return [];
+    if (!/\.tsx?$/.test(entry.name)) return [];
     const text = readFileSync(path, 'utf8');
     const name = relative(root, path);
     const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)].map((match) =>

@@ -90,12 +90,13 @@ export function guardOrigin(options: { hostsAllowed: readonly string[] }): Middl
 /** Every answer: no script but ours, no frame, no guessing of types, no address of ours told to others; media from the store. */
 export function secureHeaders(mediaOrigin?: string): MiddlewareHandler {
   const media = mediaOrigin === undefined ? "'self'" : `'self' ${mediaOrigin}`;
+  // `blob:` is how hls.js hands its pieces to the player (Media Source Extensions).
   const contentSecurityPolicy = [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     `img-src ${media}`,
-    `media-src ${media}`,
+    `media-src ${media} blob:`,
     "connect-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",

@@ -20,7 +20,7 @@ import { scalingRoutes } from './api/scaling.ts';
 import { EventHub } from './event-hub.ts';
 import { mediaOriginOf } from './media.ts';
 import { operationRoutes } from './operations.ts';
-import { pageRoutes } from './page.ts';
+import { consoleRoutes } from './console-files.ts';
 import { notFound, problem } from './problem.ts';
 
 export interface WebOptions {
@@ -62,7 +62,7 @@ export async function listenWeb(options: WebOptions): Promise<WebServer> {
   await hub.start();
   const stopping = new AbortController();
   const mediaOrigin = await mediaOriginOf(options.store);
-  const app = buildApp({ ...options, mediaOrigin }, hub, stopping.signal);
+  const app = buildApp({ ...options, mediaOrigin }, hub, stopping.signal, await consoleRoutes());
   const listening = await listen(app, options);
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return {
@@ -79,6 +79,7 @@ function buildApp(
   options: WebOptions & { mediaOrigin: string | undefined },
   hub: EventHub,
   stopping: AbortSignal,
+  pages: Hono,
 ): Hono {
   const { log } = options;
   const access = new Access(options.token);
@@ -105,7 +106,7 @@ function buildApp(
     .use(secureHeaders(options.mediaOrigin))
     .use(guardOrigin({ hostsAllowed: options.hostsAllowed }))
     .route('/', operationRoutes({ ...options, access, stopping }))
-    .route('/', pageRoutes(access))
+    .route('/', pages)
     .route('/api/v1', api);
   app.onError((error, context) => problem(context, error, log));
   app.notFound((context) => problem(context, notFound(`address "${context.req.path.slice(0, 200)}"`), log));

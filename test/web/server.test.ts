@@ -96,7 +96,7 @@ describe('who may ask', () => {
   });
 
   it('sets a policy without inline script on every answer, errors too', async () => {
-    for (const path of ['/', '/page/page.js', '/api/v1/channels', '/nowhere']) {
+    for (const path of ['/', '/assets/none.js', '/api/v1/channels', '/nowhere']) {
       const policy = (await fetch(url + path)).headers.get('content-security-policy') ?? '';
       expect(policy).toContain("default-src 'none'");
       expect(policy).toContain("script-src 'self'");
@@ -104,8 +104,8 @@ describe('who may ask', () => {
     }
   });
 
-  it('serves nothing of its folder but the page', async () => {
-    for (const path of ['/page/..%2fserver.ts', '/page/../server.ts', '/page/constructor']) {
+  it('serves nothing of its folder but the console', async () => {
+    for (const path of ['/assets/..%2f..%2fserver.js', '/assets/../server.js', '/assets/constructor']) {
       expect((await fetch(url + path)).status).toBe(404);
     }
   });

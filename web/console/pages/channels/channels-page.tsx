@@ -1,0 +1,3 @@
+export function ChannelsPage(_props: { params: Record<string, string> }) {
+  return <p class="loading">Loading</p>;
+}

@@ -1,0 +1,3 @@
+export function EditorPage(_props: { params: Record<string, string> }) {
+  return <p class="loading">Loading</p>;
+}

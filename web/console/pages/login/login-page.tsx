@@ -1,0 +1,3 @@
+export function LoginPage(_props: { isAgain: boolean }) {
+  return <p class="loading">Loading</p>;
+}

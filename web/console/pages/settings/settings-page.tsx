@@ -1,0 +1,3 @@
+export function SettingsPage(_props: { params: Record<string, string> }) {
+  return <p class="loading">Loading</p>;
+}
