@@ -1,0 +1,83 @@
+import { z } from 'zod';
+
+import { roles, scopes } from '../../../control/principal.ts';
+
+/** Shapes of accounts, sessions and tokens, as the API gives and takes them. Times are ms since 1970. */
+
+const scope = z.enum(scopes);
+export const role = z.enum(roles);
+
+/** What somebody signs in with: visible characters, no spaces at the ends. */
+export const loginName = z.string().trim().min(1).max(60);
+/** Long rather than complicated (NIST SP 800-63B §5.1.1.2). */
+export const password = z.string().min(10).max(200);
+
+/** GET /session: who asks. */
+export const me = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** Null for tokens and for the machine's owner. */
+  role: role.nullable(),
+  scopes: z.array(scope),
+});
+
+/** POST /session. */
+export const signInWish = z.strictObject({ name: z.string().max(200), password: z.string().max(1000) });
+
+/**
+ * POST /session/redeem: the code of a one-time link. A link for an account that is there signs in (`password` then sets a new
+ * one); the first link of a server, or an invitation, makes the account and needs `name` and `password`: without them the
+ * answer is 422 `account.details-needed`, and the code stays good.
+ */
+export const redeemWish = z.strictObject({
+  code: z.string().max(200),
+  name: loginName.optional(),
+  password: password.optional(),
+});
+
+export const user = z.object({
+  id: z.string(),
+  name: z.string(),
+  role,
+  isDisabled: z.boolean(),
+  hasPassword: z.boolean(),
+  createdAtMs: z.int(),
+  lastSeenAtMs: z.int().nullable(),
+});
+/** POST /users answers with the user and a one-time link, shown once: no password goes through other hands. */
+export const userWish = z.strictObject({ name: loginName, role });
+export const userChange = z.strictObject({ role: role.optional(), isDisabled: z.boolean().optional() });
+export const userMade = z.object({ user, link: z.string() });
+
+/** GET /session/all: where somebody is signed in. */
+export const session = z.object({
+  id: z.string(),
+  isThisOne: z.boolean(),
+  createdAtMs: z.int(),
+  lastSeenAtMs: z.int(),
+  /** As the browser called itself. */
+  agent: z.string(),
+});
+
+export const token = z.object({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(scope),
+  createdAtMs: z.int(),
+  expiresAtMs: z.int().nullable(),
+  lastUsedAtMs: z.int().nullable(),
+});
+export const tokenWish = z.strictObject({
+  name: z.string().trim().min(1).max(60),
+  scopes: z.array(scope).min(1),
+  expiresAtMs: z.int().optional(),
+});
+/** The only answer that holds the secret. */
+export const tokenMade = z.object({ token, secret: z.string() });
+
+export type Me = z.infer<typeof me>;
+export type User = z.infer<typeof user>;
+export type UserMade = z.infer<typeof userMade>;
+export type Session = z.infer<typeof session>;
+export type ApiToken = z.infer<typeof token>;
+export type TokenMade = z.infer<typeof tokenMade>;
