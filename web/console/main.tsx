@@ -5,6 +5,7 @@ import { App } from './app.tsx';
 import { match, onLinkClick, path } from './router.ts';
 import { readSession } from './session.ts';
 import './style/base.css';
+import './style/form.css';
 import './style/shell.css';
 
 const root = document.querySelector('#app');

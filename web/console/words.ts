@@ -36,3 +36,12 @@ export function timeOfDay(wallMs: number): string {
     hour12: false,
   }).format(wallMs);
 }
+
+/** `23 Nov 2026, 14:05` */
+export function dateOf(wallMs: number): string {
+  return new Intl.DateTimeFormat(undefined, {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+    hour12: false,
+  }).format(wallMs);
+}

@@ -1,0 +1,129 @@
+import { useSignal, type Signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+
+import { wordsOf } from './api.ts';
+
+/** A form that is sent once at a time and says what was wrong beneath its fields. */
+export function Form({
+  label,
+  submit,
+  children,
+  onSend,
+}: {
+  label: string;
+  /** On the button: "Create". */
+  submit: string;
+  children: ComponentChildren;
+  onSend: (fields: Record<string, string>) => Promise<void>;
+}) {
+  const fault = useSignal('');
+  const isSending = useSignal(false);
+  const send = async (form: HTMLFormElement): Promise<void> => {
+    if (isSending.value) return;
+    isSending.value = true;
+    fault.value = '';
+    try {
+      await onSend(fieldsOf(form));
+    } catch (error) {
+      fault.value = wordsOf(error);
+    } finally {
+      isSending.value = false;
+    }
+  };
+  return (
+    <form
+      class="form"
+      aria-label={label}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void send(event.currentTarget);
+      }}
+    >
+      {children}
+      {fault.value !== '' && (
+        <p class="problem" role="alert">
+          {fault.value}
+        </p>
+      )}
+      <button type="submit" class="main" disabled={isSending.value}>
+        {submit}
+      </button>
+    </form>
+  );
+}
+
+function fieldsOf(form: HTMLFormElement): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const [name, value] of new FormData(form)) if (typeof value === 'string') fields[name] = value;
+  return fields;
+}
+
+interface FieldProps {
+  name: string;
+  label: string;
+  hint?: string;
+  type?: 'text' | 'password' | 'url';
+  autocomplete?: string;
+  minLength?: number;
+  maxLength?: number;
+  required?: boolean;
+  placeholder?: string;
+  autofocus?: boolean;
+}
+
+/** One labelled field. */
+export function Field({ name, label, hint, type = 'text', ...input }: FieldProps) {
+  return (
+    <p class="field">
+      <label for={`field-${name}`}>{label}</label>
+      <input
+        id={`field-${name}`}
+        name={name}
+        type={type as 'text'}
+        aria-describedby={hint === undefined ? undefined : `hint-${name}`}
+        {...input}
+      />
+      {hint !== undefined && (
+        <span id={`hint-${name}`} class="muted">
+          {hint}
+        </span>
+      )}
+    </p>
+  );
+}
+
+/** Something shown once: a key, a link, a token. With a button that copies it. */
+export function Secret({ label, value }: { label: string; value: string }) {
+  return (
+    <div class="secret">
+      <span class="muted">{label}</span>
+      <code>{value}</code>
+      <CopyButton text={value} label={`Copy ${label}`} />
+    </div>
+  );
+}
+
+export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }) {
+  const isDone = useSignal(false);
+  return (
+    <button type="button" class="copy" aria-label={label} onClick={() => void copy(text, isDone)}>
+      {isDone.value ? 'Copied' : 'Copy'}
+    </button>
+  );
+}
+
+async function copy(text: string, isDone: Signal<boolean>): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Plain http that is not localhost has no clipboard; the old way still works there.
+    const area = document.createElement('textarea');
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand('copy');
+    area.remove();
+  }
+  isDone.value = true;
+  setTimeout(() => (isDone.value = false), 2_000);
+}

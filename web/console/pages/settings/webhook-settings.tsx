@@ -1,0 +1,3 @@
+export function WebhookSettings() {
+  return <p class="loading">Loading</p>;
+}
