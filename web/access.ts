@@ -5,10 +5,26 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 
 import type { Secret } from '../core/secret.ts';
+import { scopes, type Principal, type Scope } from '../control/principal.ts';
 import { callerError } from './problem.ts';
+import type { WebEnv } from './web-env.ts';
 
 /** A month: an editor opens the link once. The token behind it can be changed at any time. */
 const cookieAgeS = 30 * 24 * 60 * 60;
+
+const owner: Principal = { kind: 'server', id: 'server', name: 'the owner of the server', scopes };
+
+/** Refuses with 403 whoever may not do this; with 401 whoever is nobody. */
+export function needs(scope: Scope): MiddlewareHandler<WebEnv> {
+  return async (context, next) => {
+    const principal = context.get('principal') as Principal | undefined;
+    if (!principal) throw callerError('auth.signed-out', 'this needs somebody who is signed in');
+    if (!principal.scopes.includes(scope)) {
+      throw callerError('auth.forbidden', `${principal.name} may not do this: it needs "${scope}"`);
+    }
+    await next();
+  };
+}
 
 /** Who may ask: whoever holds the token, as a bearer or in the cookie that `/?token=...` sets. */
 export class Access {
@@ -22,14 +38,15 @@ export class Access {
     this.#cookieHash = digest(this.#cookieValue());
   }
 
-  /** Refuses with 401 what shows neither. */
-  readonly require: MiddlewareHandler = async (context, next) => {
+  /** Refuses with 401 what shows neither; leaves who asks in the context. */
+  readonly require: MiddlewareHandler<WebEnv> = async (context, next) => {
     if (!this.isSignedIn(context)) {
       throw callerError(
         'auth.signed-out',
         'this needs the token: send "Authorization: Bearer <token>", or open the link that the server printed when it started',
       );
     }
+    context.set('principal', owner);
     await next();
   };
 

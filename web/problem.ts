@@ -46,8 +46,8 @@ const titles: Partial<Record<number, string>> = {
 
 /** By the end of the code, which is what the desk and the store promise; the first match decides. */
 const rules: readonly (readonly [RegExp, ContentfulStatusCode])[] = [
-  [/^auth\./, 401],
   [/\.forbidden$/, 403],
+  [/^auth\./, 401],
   [/\.not-found$|^store\.bad-key$/, 404],
   [/\.(taken|conflict)$/, 409],
   [/\.too-large$/, 413],

@@ -1,6 +1,7 @@
 import type { Server, ServerResponse } from 'node:http';
 
 import { serve } from '@hono/node-server';
+import { OpenAPIHono } from '@hono/zod-openapi';
 import { Hono } from 'hono';
 
 import type { Clock } from '../core/clock.ts';
@@ -22,6 +23,7 @@ import { mediaOriginOf } from './media.ts';
 import { operationRoutes } from './operations.ts';
 import { consoleRoutes } from './console-files.ts';
 import { notFound, problem } from './problem.ts';
+import type { WebEnv } from './web-env.ts';
 
 export interface WebOptions {
   desk: MatchDesk;
@@ -83,10 +85,11 @@ function buildApp(
 ): Hono {
   const { log } = options;
   const access = new Access(options.token);
-  const api = new Hono()
-    .use(access.require)
+  const api = new OpenAPIHono<WebEnv>();
+  api.use(access.require);
+  api
     .route('/channels', channelRoutes(options))
-    .route('/moments', momentRoutes(options))
+    .route('/moments', momentRoutes(options).hono)
     .route('/clips', clipRoutes(options))
     .route('/media', mediaRoutes(options))
     .route('/fixtures', fixtureRoutes(options))
@@ -107,10 +110,20 @@ function buildApp(
     .use(guardOrigin({ hostsAllowed: options.hostsAllowed }))
     .route('/', operationRoutes({ ...options, access, stopping }))
     .route('/', pages)
-    .route('/api/v1', api);
+    .route('/api/v1', api)
+    .get('/openapi.json', (context) => context.json(openApiOf(api, options.version)));
   app.onError((error, context) => problem(context, error, log));
   app.notFound((context) => problem(context, notFound(`address "${context.req.path.slice(0, 200)}"`), log));
   return app;
+}
+
+/** What can be asked, for programs and their makers. It tells nothing of what is kept here. */
+function openApiOf(api: OpenAPIHono<WebEnv>, version: string): object {
+  return api.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'Touchline', version, description: 'Live sport in, finished clips out.' },
+    servers: [{ url: '/api/v1' }],
+  });
 }
 
 interface Listening {

@@ -6,6 +6,7 @@ import type { ObjectStore } from '../../store/object-store.ts';
 import { sendObject } from '../media.ts';
 import { notFound } from '../problem.ts';
 import { id, limit, parseQuery, present } from './parse.ts';
+import type { ClipBody } from './schemas/clip.ts';
 
 /** Clips and their files. `/clips/:id/video` is the address that stays; the urls in a rendition name one revision. */
 export function clipRoutes({ desk, store }: { desk: MatchDesk; store: ObjectStore }): Hono {
@@ -41,7 +42,7 @@ export function mediaRoutes({ store }: { store: ObjectStore }): Hono {
   });
 }
 
-export function clipView(clip: ClipView): object {
+export function clipView(clip: ClipView): ClipBody {
   return {
     ...clip,
     url: `/api/v1/clips/${clip.id}/video`,

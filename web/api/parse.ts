@@ -56,7 +56,8 @@ export async function readText(context: Context, bytesMax: number, what: string)
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function checked<S extends z.ZodType>(schema: S, value: unknown, where: string): z.infer<S> {
+/** @throws `web.invalid` naming every field that is wrong */
+export function checked<S extends z.ZodType>(schema: S, value: unknown, where: string): z.infer<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const what = result.error.issues.map((issue) => `${[where, ...issue.path].join('.')}: ${issue.message}`);

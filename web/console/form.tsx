@@ -79,7 +79,7 @@ export function Field({ name, label, hint, type = 'text', ...input }: FieldProps
       <input
         id={`field-${name}`}
         name={name}
-        type={type as 'text'}
+        type={type}
         aria-describedby={hint === undefined ? undefined : `hint-${name}`}
         {...input}
       />
