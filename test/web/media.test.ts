@@ -29,7 +29,7 @@ describe('media of a store that gives addresses of its own', () => {
     ]);
     expect(answer.headers.get('cache-control')).toBe('private, no-store');
     const policy = answer.headers.get('content-security-policy');
-    expect(policy).toContain("media-src 'self' https://clips.s3.example;");
+    expect(policy).toContain("media-src 'self' https://clips.s3.example blob:;");
     expect(policy).toContain("img-src 'self' https://clips.s3.example;");
     expect(policy).toContain("connect-src 'self';");
   });
