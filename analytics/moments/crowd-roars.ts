@@ -27,22 +27,7 @@ const muteDbMax = -75;
  * voices have no pauses, one commentator has. Dated at their onset.
  */
 export function crowdRoars(evidence: Evidence, rules: Rules): Clue[] {
-  const untilMs = evidence.knownUntilMs;
-  const levels = secondsOf(
-    joinSeries(evidence.signals, signalNames.crowdFloor, untilMs),
-    joinSeries(evidence.signals, signalNames.crowdCrest, untilMs),
-  );
-  const floor = levels.map(({ atMs, floorDb }) => ({ atMs, value: floorDb }));
-  const speech = joinSeries(evidence.signals, signalNames.speech, untilMs);
-  const loud = levels
-    .map(({ atMs, crestDb }, index) => ({
-      atMs,
-      crestDb,
-      riseDb: riseOf(floor, index, evidence, rules),
-      speech: meanAround(speech, atMs, 500),
-    }))
-    .map((it) => ({ ...it, strength: strengthOf(it, rules.crowd) }))
-    .filter((it) => it.strength >= onsetStrengthMin);
+  const loud = crowdSeconds(evidence, rules).filter((it) => it.strength >= onsetStrengthMin);
 
   const roars: Clue[] = [];
   for (let at = 0; at < loud.length;) {
@@ -54,6 +39,25 @@ export function crowdRoars(evidence: Evidence, rules: Rules): Clue[] {
     at = end + 1;
   }
   return roars;
+}
+
+/** How much each second, every half second, sounds like a crowd that rises: what roars are made of. */
+export function crowdSeconds(evidence: Evidence, rules: Rules): CrowdSecond[] {
+  const untilMs = evidence.knownUntilMs;
+  const levels = secondsOf(
+    joinSeries(evidence.signals, signalNames.crowdFloor, untilMs),
+    joinSeries(evidence.signals, signalNames.crowdCrest, untilMs),
+  );
+  const floor = levels.map(({ atMs, floorDb }) => ({ atMs, value: floorDb }));
+  const speech = joinSeries(evidence.signals, signalNames.speech, untilMs);
+  return levels
+    .map(({ atMs, crestDb }, index) => ({
+      atMs,
+      crestDb,
+      riseDb: riseOf(floor, index, evidence, rules),
+      speech: meanAround(speech, atMs, 500),
+    }))
+    .map((it) => ({ ...it, strength: strengthOf(it, rules.crowd) }));
 }
 
 interface Level {
@@ -78,7 +82,7 @@ function secondsOf(floor: readonly Sample[], crest: readonly Sample[]): Level[] 
   });
 }
 
-interface LoudSample {
+interface CrowdSecond {
   atMs: number;
   riseDb: number;
   crestDb: number;
@@ -86,7 +90,7 @@ interface LoudSample {
   strength: number;
 }
 
-function roarOf(samples: readonly LoudSample[], rules: Rules): Clue | undefined {
+function roarOf(samples: readonly CrowdSecond[], rules: Rules): Clue | undefined {
   const first = samples[0];
   const last = samples.at(-1);
   if (!first || !last) return undefined;

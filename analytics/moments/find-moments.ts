@@ -9,7 +9,7 @@ import { fuse, reasonsOf, round, type WeighedClue } from './fuse.ts';
 import { lookBack, type Event } from './look-back.ts';
 import { nearClues, weightOf } from './near-clues.ts';
 import { candidatesOf, pickPeaks, type Candidate } from './peaks.ts';
-import { followScoreboard } from './score-changes.ts';
+import { followScoreboard, type ScoreboardHistory } from './score-changes.ts';
 import { scoreboardReads } from './scoreboard-reads.ts';
 import { contextMs } from './settled-until.ts';
 
@@ -21,31 +21,53 @@ import { contextMs } from './settled-until.ts';
 export function findMoments(evidence: Evidence, rules: Rules): Moment[] {
   const clues = nearClues(evidence, rules);
   const candidates = candidatesOf(clues, evidence, rules);
-  const events = lookBack(
-    {
-      peaks: pickPeaks(candidates, rules.refractoryMs),
-      candidates,
-      history: followScoreboard(scoreboardReads(evidence.spots, evidence.knownUntilMs), rules.score),
-    },
-    evidence,
-    rules,
-  );
+  const history = followScoreboard(scoreboardReads(evidence.spots, evidence.knownUntilMs), rules.score);
+  const given = clipsOf({ clues, candidates, history }, evidence, rules);
+  // Where the window begins in mid-run, its first stretch is judged on too little: what was found there before stands.
+  const judgedFromMs = evidence.fromMs > 0 ? evidence.fromMs + contextMs(rules) : -Infinity;
+  const found = given
+    .filter(({ event }) => event.atMs >= judgedFromMs)
+    .map(({ event, range }) => ({ firstMs: event.firstMs, moment: momentOf(event, range, evidence, rules) }));
+  const before = evidence.previous.filter((moment) => moment.peakMs < judgedFromMs);
+  const open = evidence.previous.filter((moment) => moment.peakMs >= judgedFromMs);
+  return [...before, ...keepIds(found, open, rules.refractoryMs)];
+}
+
+/**
+ * How many moments the same evidence would have given with each of these thresholds. Where there is no sound the threshold moves
+ * in proportion, so that what the rules say counts exactly what was found.
+ */
+export function countMoments(evidence: Evidence, rules: Rules, thresholds: readonly number[]): number[] {
+  const clues = nearClues(evidence, rules);
+  const candidates = candidatesOf(clues, evidence, rules);
+  const history = followScoreboard(scoreboardReads(evidence.spots, evidence.knownUntilMs), rules.score);
+  return thresholds.map((threshold) => {
+    const share = threshold / rules.threshold;
+    const moved = candidates.map((one) => ({ ...one, threshold: Math.min(1, one.threshold * share) }));
+    const own = { ...rules, threshold };
+    return clipsOf({ clues, candidates: moved, history }, evidence, own).length;
+  });
+}
+
+/** What reaches its threshold and can be cut. */
+function clipsOf(
+  found: { clues: readonly Clue[]; candidates: readonly Candidate[]; history: ScoreboardHistory },
+  evidence: Evidence,
+  rules: Rules,
+): { event: Event; range: { inMs: number; outMs: number } }[] {
+  const { clues, candidates, history } = found;
+  const peaks = pickPeaks(candidates, rules.refractoryMs);
   const about = {
     cutsMs: cutTimes(evidence),
     roars: clues.filter((clue) => clue.kind === 'crowd'),
     evidence,
   };
-  // Where the window begins in mid-run, its first stretch is judged on too little: what was found there before stands.
-  const judgedFromMs = evidence.fromMs > 0 ? evidence.fromMs + contextMs(rules) : -Infinity;
-  const found = events
-    .filter((event) => event.score >= event.threshold && event.atMs >= judgedFromMs)
+  return lookBack({ peaks, candidates, history }, evidence, rules)
+    .filter((event) => event.score >= event.threshold)
     .flatMap((event) => {
       const range = clipRange(event, about, rules);
-      return range ? [{ firstMs: event.firstMs, moment: momentOf(event, range, evidence, rules) }] : [];
+      return range ? [{ event, range }] : [];
     });
-  const before = evidence.previous.filter((moment) => moment.peakMs < judgedFromMs);
-  const open = evidence.previous.filter((moment) => moment.peakMs >= judgedFromMs);
-  return [...before, ...keepIds(found, open, rules.refractoryMs)];
 }
 
 /** Stretches where looking at more frames may turn a suspicion into a moment. Ascending, apart from each other. */

@@ -13,7 +13,7 @@ export interface WeighedClue {
  * Noisy-or, S = 1 - prod(1 - weight x strength): every clue can carry a moment alone, none can take from it, and what is
  * missing (no sound, no bug) only leaves the score lower. One clue of each kind counts, else five cuts outweigh a goal.
  */
-export function fuse(clues: readonly WeighedClue[]): number {
+export function fuse(clues: readonly Pick<WeighedClue, 'weight'>[]): number {
   return 1 - clues.reduce((rest, { weight }) => rest * (1 - weight), 1);
 }
 

@@ -104,27 +104,35 @@ function cutBursts(evidence: Evidence, rules: Rules): Clue[] {
 }
 
 function motionBursts(evidence: Evidence, rules: Rules): Clue[] {
-  const { riseMin, riseFull } = rules.motion;
-  const motion = joinSeries(evidence.signals, signalNames.motion, evidence.knownUntilMs);
   const bursts: Clue[] = [];
-  for (const [index, sample] of motion.entries()) {
-    const fromMs = Math.max(sample.atMs - rules.crowd.baselineMs, gapEndBefore(evidence.gaps, sample.atMs));
-    const before = motion.slice(firstAtOrAfter(motion, fromMs), index).map((one) => one.value);
-    if (before.length < 4) continue;
-    const quiet = medianOf(before);
-    if (quiet <= 0) continue;
-    const strength = ramp(sample.value / quiet, riseMin, riseFull);
+  for (const { atMs, rise, strength } of motionRises(evidence, rules)) {
     const last = bursts.at(-1);
-    if (strength === 0 || (last && sample.atMs - last.atMs < rules.motion.afterMs)) continue;
+    if (strength === 0 || (last && atMs - last.atMs < rules.motion.afterMs)) continue;
     bursts.push({
       kind: 'motion',
-      atMs: sample.atMs,
-      untilMs: sample.atMs,
+      atMs,
+      untilMs: atMs,
       strength,
-      text: `The picture moved ${(sample.value / quiet).toFixed(1)} times as much as before.`,
+      text: `The picture moved ${rise.toFixed(1)} times as much as before.`,
     });
   }
   return bursts;
+}
+
+/** Each half second's movement against what was before it. */
+export function motionRises(
+  evidence: Evidence,
+  rules: Rules,
+): { atMs: number; rise: number; strength: number }[] {
+  const { riseMin, riseFull } = rules.motion;
+  const motion = joinSeries(evidence.signals, signalNames.motion, evidence.knownUntilMs);
+  return motion.flatMap(({ atMs, value }, index) => {
+    const fromMs = Math.max(atMs - rules.crowd.baselineMs, gapEndBefore(evidence.gaps, atMs));
+    const before = motion.slice(firstAtOrAfter(motion, fromMs), index).map((one) => one.value);
+    const quiet = before.length < 4 ? 0 : medianOf(before);
+    if (quiet <= 0) return [];
+    return [{ atMs, rise: value / quiet, strength: ramp(value / quiet, riseMin, riseFull) }];
+  });
 }
 
 function modelSpots(evidence: Evidence, rules: Rules): Clue[] {
