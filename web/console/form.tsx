@@ -62,7 +62,7 @@ interface FieldProps {
   name: string;
   label: string;
   hint?: string;
-  type?: 'text' | 'password' | 'url';
+  type?: 'text' | 'password';
   autocomplete?: string;
   minLength?: number;
   maxLength?: number;
@@ -72,17 +72,12 @@ interface FieldProps {
 }
 
 /** One labelled field. */
-export function Field({ name, label, hint, type = 'text', ...input }: FieldProps) {
+export function Field({ name, label, hint, type = 'text', ...rest }: FieldProps) {
+  const input = { ...rest, name, id: `field-${name}`, 'aria-describedby': hint && `hint-${name}` };
   return (
     <p class="field">
-      <label for={`field-${name}`}>{label}</label>
-      <input
-        id={`field-${name}`}
-        name={name}
-        type={type}
-        aria-describedby={hint === undefined ? undefined : `hint-${name}`}
-        {...input}
-      />
+      <label for={input.id}>{label}</label>
+      {type === 'text' ? <input type="text" {...input} /> : <input type="password" {...input} />}
       {hint !== undefined && (
         <span id={`hint-${name}`} class="muted">
           {hint}

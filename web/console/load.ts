@@ -7,7 +7,7 @@ export interface Loaded<T> {
   value: Signal<T | undefined>;
   fault: Signal<string>;
   /** Reads again; the old value stays until the new one is there. */
-  again(): void;
+  again: () => void;
 }
 
 /** What `path` answers, read when the part appears, and again every `everyMs` while the page is seen. */
