@@ -1,0 +1,59 @@
+/** Enough for the widest screen three times over; the oldest go first. */
+const keptMax = 240;
+/** Video needs the other connections. */
+const loadingMax = 3;
+
+/** Small pictures for the filmstrip, loaded a few at a time, newest wish first: those are in view. */
+export class StillCache {
+  readonly #kept = new Map<string, HTMLImageElement | 'none'>();
+  readonly #wanted: string[] = [];
+  #loading = 0;
+  readonly #onLoaded: () => void;
+
+  constructor(onLoaded: () => void) {
+    this.#onLoaded = onLoaded;
+  }
+
+  /** The picture when it is there; otherwise it is fetched, and `onLoaded` called. */
+  get(url: string): HTMLImageElement | undefined {
+    const kept = this.#kept.get(url);
+    if (kept !== undefined) return kept === 'none' || !kept.complete ? undefined : kept;
+    if (!this.#wanted.includes(url)) this.#wanted.push(url);
+    this.#pump();
+    return undefined;
+  }
+
+  /** What scrolled out of view before its turn came is not fetched. */
+  forgetWishes(): void {
+    this.#wanted.length = 0;
+  }
+
+  #pump(): void {
+    while (this.#loading < loadingMax) {
+      const url = this.#wanted.pop();
+      if (url === undefined) return;
+      this.#load(url);
+    }
+  }
+
+  #load(url: string): void {
+    this.#loading += 1;
+    const image = new Image();
+    this.#kept.set(url, image);
+    const end = (isThere: boolean) => {
+      this.#loading -= 1;
+      // A segment without a picture stays so: asking again would be asking for ever.
+      if (!isThere) this.#kept.set(url, 'none');
+      for (const oldest of this.#kept.keys()) {
+        if (this.#kept.size <= keptMax) break;
+        this.#kept.delete(oldest);
+      }
+      if (isThere) this.#onLoaded();
+      this.#pump();
+    };
+    image.addEventListener('load', () => end(true), { once: true });
+    image.addEventListener('error', () => end(false), { once: true });
+    image.decoding = 'async';
+    image.src = url;
+  }
+}
