@@ -1,3 +1,75 @@
-export function WaterfallPage(_props: { params: Record<string, string> }) {
-  return <p class="loading">Loading</p>;
+import { useLoaded } from '../../load.ts';
+import { spanOf } from '../../words.ts';
+import { slowestOf, stretchesOf, type Stretch } from './waterfall.ts';
+import './operations.css';
+
+interface WaterfallBody {
+  clipId: string;
+  momentId: string;
+  steps: { step: string; atMs: number; sinceHappenedMs: number; instanceId?: string }[];
+}
+
+/** Whistle to visible, and which step took longest. */
+export function WaterfallPage({ params }: { params: Record<string, string> }) {
+  const id = params['id'] ?? '';
+  const { value, fault } = useLoaded<WaterfallBody>(`/clips/${encodeURIComponent(id)}/waterfall`);
+  if (fault.value !== '') {
+    return (
+      <p class="problem" role="alert">
+        {fault.value}
+      </p>
+    );
+  }
+  if (!value.value) return <p class="loading">Loading</p>;
+  const stretches = stretchesOf(value.value.steps);
+  const slowest = slowestOf(stretches);
+  const visible = value.value.steps.find(({ step }) => step === 'fast-visible' || step === 'exact-visible');
+  const endMs = Math.max(1, ...stretches.map(({ toMs }) => toMs));
+  return (
+    <div class="operations">
+      <section class="card" aria-labelledby="waterfall-title">
+        <h2 id="waterfall-title">From the moment to the page</h2>
+        <p>
+          {visible ? (
+            <>
+              Visible <b>{spanOf(visible.sinceHappenedMs)}</b> after it happened.
+            </>
+          ) : (
+            'Not visible yet.'
+          )}{' '}
+          {slowest && (
+            <>
+              The slowest step took <b>{spanOf(slowest.toMs - slowest.fromMs)}</b>: {slowest.words}
+              {slowest.instanceId !== undefined && ` on ${slowest.instanceId}`}.
+            </>
+          )}
+        </p>
+        <ol class="waterfall">
+          {stretches.map((stretch) => (
+            <Bar key={stretch.step} stretch={stretch} endMs={endMs} isSlowest={stretch === slowest} />
+          ))}
+        </ol>
+        <p>
+          <a href={`/clips/${value.value.clipId}`}>To the clip</a>
+        </p>
+      </section>
+    </div>
+  );
+}
+
+function Bar({ stretch, endMs, isSlowest }: { stretch: Stretch; endMs: number; isSlowest: boolean }) {
+  const { words, fromMs, toMs, instanceId } = stretch;
+  const share = (ms: number): string => `${Math.max(0, (ms / endMs) * 100)}%`;
+  return (
+    <li class={isSlowest ? 'slowest' : ''}>
+      <span>
+        {words}
+        {instanceId !== undefined && <span class="muted"> {instanceId}</span>}
+      </span>
+      <span class="track" aria-hidden="true">
+        <span class="bar" style={{ marginLeft: share(fromMs), width: share(toMs - fromMs) }} />
+      </span>
+      <span class="number">{spanOf(toMs - fromMs)}</span>
+    </li>
+  );
 }
