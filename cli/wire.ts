@@ -6,6 +6,7 @@ import type { Encoder } from '../clipper/commands.ts';
 import { cutClip } from '../clipper/cut-clip.ts';
 import { openFleetDesk, type FleetDesk } from '../control/open-fleet-desk.ts';
 import { openMatchDesk } from '../control/open-match-desk.ts';
+import { openTimelineDesk, type TimelineDesk } from '../control/timeline-desk.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
 import type { Clock } from '../core/clock.ts';
 import { requireFfmpeg } from '../core/ffmpeg.ts';
@@ -57,6 +58,7 @@ export interface HouseParts {
 export interface House {
   desk: MatchDesk;
   fleet: FleetDesk;
+  timeline: TimelineDesk;
   /** Where it listens; undefined when it is not open. */
   addresses: { url: string; rtmp: string; token: Secret } | undefined;
 }
@@ -144,15 +146,18 @@ async function runParts(
         return { local: driver.local, ...(aws ? { medialive: aws } : {}) };
       },
     });
+    const timeline = openTimelineDesk({ catalogue, store, clock, log: log.child({ part: 'timeline' }) });
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
-    const open = await openDoors(config, { desk, fleet: fleet.desk, store, local: driver.local }, log).catch(
-      async (thrown: unknown) => {
-        // What listens already has to close, for the same reason.
-        await driver.local?.run(AbortSignal.abort()).catch(() => undefined);
-        await abandon();
-        throw thrown;
-      },
-    );
+    const open = await openDoors(
+      config,
+      { desk, fleet: fleet.desk, timeline, store, local: driver.local },
+      log,
+    ).catch(async (thrown: unknown) => {
+      // What listens already has to close, for the same reason.
+      await driver.local?.run(AbortSignal.abort()).catch(() => undefined);
+      await abandon();
+      throw thrown;
+    });
     const workers = runFleet(
       {
         config,
@@ -170,7 +175,7 @@ async function runParts(
     const running = Promise.all(started);
     running.catch(() => stopping.abort());
     try {
-      await Promise.race([use({ desk, fleet: fleet.desk, addresses: open }), running]);
+      await Promise.race([use({ desk, fleet: fleet.desk, timeline, addresses: open }), running]);
     } finally {
       stopping.abort();
       await Promise.allSettled(started);
@@ -208,7 +213,13 @@ function localDriver(
 
 async function openDoors(
   config: Config,
-  house: { desk: MatchDesk; fleet: FleetDesk; store: ObjectStore; local: LocalDriver | undefined },
+  house: {
+    desk: MatchDesk;
+    fleet: FleetDesk;
+    timeline: TimelineDesk;
+    store: ObjectStore;
+    local: LocalDriver | undefined;
+  },
   log: Log,
 ) {
   if (!house.local) return undefined;
@@ -218,6 +229,7 @@ async function openDoors(
   const web = await listenWeb({
     desk: house.desk,
     fleet: house.fleet,
+    timeline: house.timeline,
     store: house.store,
     clock,
     log: log.child({ part: 'web' }),

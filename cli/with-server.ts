@@ -30,11 +30,12 @@ async function withOwnDesk<T>(config: Config, io: CliIo, use: (api: ApiClient) =
     { isOpen: false, workforce: { kind: 'fixed', count: 0 } },
     log,
     io.signal,
-    async ({ desk, fleet }) => {
+    async ({ desk, fleet, timeline }) => {
       const token = new Secret(Buffer.from(systemRandom.bytes(20)).toString('base64url'));
       const web = await listenWeb({
         desk,
         fleet,
+        timeline,
         store: await openStore(config, { clock: systemClock, random: systemRandom, log }),
         clock: systemClock,
         log,

@@ -6,12 +6,14 @@ import { notFound } from './problem.ts';
 /**
  * One object over HTTP, with validators and byte ranges (RFC 9110 §13, §14): what a `<video>` needs in order to seek.
  * `cache`: `immutable` for keys that are written once; `revalidate` for addresses whose content is replaced.
+ * `from`: `here` for what a script reads: it may ask nobody but us, and no bucket need know our address.
  */
 export async function sendObject(
   context: Context,
   store: ObjectStore,
   key: string,
   cache: 'immutable' | 'revalidate',
+  from: 'anywhere' | 'here' = 'anywhere',
 ): Promise<Response> {
   const object = await store.head(key);
   if (!object) throw notFound(`file "${key}"`);
@@ -27,7 +29,7 @@ export async function sendObject(
   }
   if (matchesEtag(context.req.header('if-none-match'), object.etag)) return context.body(null, 304, headers);
 
-  const elsewhere = await addressElsewhere(context, store, object);
+  const elsewhere = from === 'anywhere' && (await addressElsewhere(context, store, object));
   if (elsewhere)
     return context.body(null, 302, { location: elsewhere, 'cache-control': 'private, no-store' });
 
@@ -84,7 +86,7 @@ function rangeOf(context: Context, object: ObjectInfo): ByteRange | 'unsatisfiab
   return { start, end };
 }
 
-function matchesEtag(header: string | undefined, etag: string): boolean {
+export function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag);
 }

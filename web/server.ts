@@ -10,14 +10,18 @@ import type { Log } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
 import type { FleetDesk } from '../control/open-fleet-desk.ts';
+import type { TimelineDesk } from '../control/timeline-desk.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { Access, guardOrigin, secureHeaders } from './access.ts';
 import { channelRoutes } from './api/channels.ts';
 import { clipRoutes, mediaRoutes } from './api/clips.ts';
 import { fixtureRoutes } from './api/fixtures.ts';
+import { hlsRoutes } from './api/hls.ts';
 import { momentRoutes } from './api/moments.ts';
 import { runRoutes } from './api/runs.ts';
 import { scalingRoutes } from './api/scaling.ts';
+import { stillRoutes } from './api/stills.ts';
+import { timelineRoutes } from './api/timeline.ts';
 import { EventHub } from './event-hub.ts';
 import { mediaOriginOf } from './media.ts';
 import { operationRoutes } from './operations.ts';
@@ -28,6 +32,7 @@ import type { WebEnv } from './web-env.ts';
 export interface WebOptions {
   desk: MatchDesk;
   fleet: FleetDesk;
+  timeline: TimelineDesk;
   store: ObjectStore;
   clock: Clock;
   log: Log;
@@ -94,6 +99,9 @@ function buildApp(
     .route('/media', mediaRoutes(options))
     .route('/fixtures', fixtureRoutes(options))
     .route('/scaling', scalingRoutes(options))
+    .route('/runs', timelineRoutes(options).hono)
+    .route('/runs', hlsRoutes(options).hono)
+    .route('/runs', stillRoutes(options).hono)
     .route('/', runRoutes(options))
     .get('/events', async (context) => {
       const lastEventId = context.req.header('last-event-id') ?? context.req.query('lastEventId');

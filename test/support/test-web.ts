@@ -2,6 +2,7 @@ import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { listenWeb, type WebOptions } from '../../web/server.ts';
 import { noFleet } from '../web/fake-fleet.ts';
+import { noTimeline } from '../web/fake-timeline.ts';
 import { memoryStore } from '../web/memory-store.ts';
 
 /** The server of pages and API on a free port of this machine, until `stop`. What a test does not look at is empty. */
@@ -10,6 +11,7 @@ export async function startTestWeb(
 ): Promise<{ url: string; stop: () => Promise<void> }> {
   const server = await listenWeb({
     fleet: noFleet(),
+    timeline: noTimeline(),
     store: memoryStore(new Map()),
     clock: systemClock,
     log: silentLog,
