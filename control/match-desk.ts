@@ -273,6 +273,8 @@ export interface DeskEvent {
 }
 
 export type DeskEventKind =
+  | 'account.signed-in'
+  | 'account.changed'
   | 'channel.changed'
   | 'channel.health'
   | 'run.started'

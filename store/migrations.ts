@@ -263,6 +263,64 @@ create table fixtures (
 create index fixtures_kick_off on fixtures (kick_off_at_ms);
 `,
   },
+  {
+    version: 5,
+    name: 'accounts',
+    sql: `
+create table users (
+  id text primary key,
+  name text not null,
+  role text not null check (role in ('viewer', 'editor', 'operator', 'admin')),
+  password_hash text,
+  created_at_ms bigint not null,
+  disabled_at_ms bigint
+);
+-- "Ana" and "ana" are one person to whoever types it.
+create unique index users_name on users (lower(name));
+
+create table sessions (
+  hash bytea primary key,
+  id text not null unique,
+  user_id text not null references users,
+  agent text not null,
+  created_at_ms bigint not null,
+  last_seen_at_ms bigint not null
+);
+create index sessions_user on sessions (user_id);
+
+-- A link without a user makes the first account.
+create table login_links (
+  hash bytea primary key,
+  user_id text references users,
+  is_direct boolean not null,
+  created_at_ms bigint not null,
+  expires_at_ms bigint not null
+);
+
+create table api_tokens (
+  id text primary key,
+  user_id text references users,
+  name text not null,
+  scopes jsonb not null,
+  hash bytea not null,
+  created_at_ms bigint not null,
+  expires_at_ms bigint,
+  last_used_at_ms bigint,
+  revoked_at_ms bigint
+);
+
+create table idempotency (
+  principal_id text not null,
+  key text not null,
+  request_hash bytea not null,
+  status integer,
+  body text,
+  created_at_ms bigint not null,
+  primary key (principal_id, key)
+);
+create index idempotency_old on idempotency (created_at_ms);
+`,
+  },
 ];
 
 export interface Migration {

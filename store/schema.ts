@@ -26,6 +26,11 @@ export interface Tables {
   scaling_lease: ScalingLeaseTable;
   scaling_overrides: ScalingOverridesTable;
   fixtures: FixturesTable;
+  users: UsersTable;
+  sessions: SessionsTable;
+  login_links: LoginLinksTable;
+  api_tokens: ApiTokensTable;
+  idempotency: IdempotencyTable;
 }
 
 /** `stored`, `queued` and `analysed` are on the way; the other three are final. */
@@ -265,6 +270,59 @@ interface FixturesTable {
   source_uid: string;
   created_at_ms: number;
   cancelled_at_ms: number | null;
+}
+
+interface UsersTable {
+  id: string;
+  name: string;
+  role: 'viewer' | 'editor' | 'operator' | 'admin';
+  /** scrypt with its salt and costs; null until one was chosen. */
+  password_hash: string | null;
+  created_at_ms: number;
+  disabled_at_ms: number | null;
+}
+
+/** SHA-256 of what the browser holds: whoever reads the table cannot go in. */
+interface SessionsTable {
+  hash: Buffer;
+  id: string;
+  user_id: string;
+  agent: string;
+  created_at_ms: number;
+  last_seen_at_ms: number;
+}
+
+interface LoginLinksTable {
+  hash: Buffer;
+  user_id: string | null;
+  /** It asks for no password: a demonstration. */
+  is_direct: boolean;
+  created_at_ms: number;
+  expires_at_ms: number;
+}
+
+interface ApiTokensTable {
+  id: string;
+  /** Who made it: it never may more than they. Null = the owner of the server. */
+  user_id: string | null;
+  name: string;
+  scopes: Json<string[]>;
+  hash: Buffer;
+  created_at_ms: number;
+  expires_at_ms: number | null;
+  last_used_at_ms: number | null;
+  revoked_at_ms: number | null;
+}
+
+/** What a POST with an Idempotency-Key came to; `status` is null while it is being done. */
+interface IdempotencyTable {
+  principal_id: string;
+  key: string;
+  request_hash: Buffer;
+  status: number | null;
+  /** Null where the answer held a secret, which is shown once. */
+  body: string | null;
+  created_at_ms: number;
 }
 
 type Json<T> = ColumnType<T, string, string>;

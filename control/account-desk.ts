@@ -1,0 +1,138 @@
+import type { Kysely } from 'kysely';
+
+import type { Clock } from '../core/clock.ts';
+import { TouchlineError } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Tables } from '../store/schema.ts';
+import { ApiTokens } from './accounts/api-tokens.ts';
+import { Idempotency } from './accounts/idempotency.ts';
+import { LoginLinks } from './accounts/login-links.ts';
+import { Passwords } from './accounts/passwords.ts';
+import { Sessions } from './accounts/sessions.ts';
+import { Users, type UserView } from './accounts/users.ts';
+import { EventLog } from './event-log.ts';
+import type { Role } from './principal.ts';
+
+/** What a one-time link still needs before it opens. */
+export type Redeemed =
+  | { state: 'signed-in'; session: Secret }
+  /** `name` is that of the account which is there already. */
+  | { state: 'details-needed'; name: string | null };
+
+/** Who may come in: accounts, where they are signed in, and the tokens of programs. */
+export class AccountDesk {
+  readonly users: Users;
+  readonly sessions: Sessions;
+  readonly tokens: ApiTokens;
+  readonly idempotency: Idempotency;
+  readonly #db: Kysely<Tables>;
+  readonly #links: LoginLinks;
+  readonly #passwords: Passwords;
+  readonly #events: EventLog;
+
+  constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random }) {
+    this.#db = options.db;
+    this.users = new Users(options);
+    this.sessions = new Sessions(options);
+    this.tokens = new ApiTokens(options);
+    this.idempotency = new Idempotency(options);
+    this.#links = new LoginLinks(options);
+    this.#passwords = new Passwords(options.random);
+    this.#events = new EventLog(options);
+  }
+
+  /** The session of whoever has this name and password; undefined for every wrong pair, after the same work. */
+  async signIn(name: string, password: Secret, agent: string): Promise<Secret | undefined> {
+    const user = await this.users.find(name);
+    const isOpen = user !== undefined && user.disabled_at_ms === null;
+    const isRight = await this.#passwords.isRight(password, isOpen ? user.password_hash : null);
+    if (!user || !isRight) return undefined;
+    await this.tellOf('account.signed-in', user.id, {});
+    return await this.sessions.begin(user.id, agent);
+  }
+
+  /**
+   * A link that makes an account or opens one, for 24 hours and once.
+   *
+   * @param idOrName null: for the first account of this server
+   * @param isDirect it asks for no password (a demonstration)
+   * @returns the part behind `/welcome#`
+   */
+  async makeLink(idOrName: string | null, isDirect = false): Promise<Secret> {
+    const user = idOrName === null ? null : await this.users.row(idOrName);
+    if (user && user.disabled_at_ms !== null) {
+      throw callerFault('account.conflict', `"${user.name}" is shut out: let them in again first`);
+    }
+    return await this.#links.make({ userId: user?.id ?? null, isDirect });
+  }
+
+  /** @throws `auth.link-over`, `account.taken` */
+  async redeem(
+    code: Secret,
+    details: { name?: string | undefined; password?: Secret | undefined },
+    agent: string,
+  ): Promise<Redeemed> {
+    const link = await this.#links.look(code);
+    const user = link.userId === null ? undefined : await this.users.row(link.userId);
+    const { name, password } = details;
+    if (!link.isDirect && (password === undefined || (!user && name === undefined))) {
+      return { state: 'details-needed', name: user?.name ?? null };
+    }
+    const passwordHash = password && (await this.#passwords.hash(password));
+    const session = await this.#db.transaction().execute(async (db) => {
+      await this.#links.use(code, db);
+      const id = user?.id ?? (await this.#createFirst(name ?? '', passwordHash ?? null, db)).id;
+      if (user && passwordHash !== undefined) {
+        await this.users.setPassword(id, passwordHash, db);
+        // Whoever knew the old one is out.
+        await this.sessions.endAll(id, db);
+      }
+      await this.#events.append(db, [{ kind: 'account.signed-in', subjectId: id, data: { by: 'link' } }]);
+      return await this.sessions.begin(id, agent, db);
+    });
+    return { state: 'signed-in', session };
+  }
+
+  /** Another password, and out everywhere else. @throws `auth.invalid` when the old one is wrong */
+  async changePassword(userId: string, old: Secret, password: Secret, agent: string): Promise<Secret> {
+    const user = await this.users.row(userId);
+    if (!(await this.#passwords.isRight(old, user.password_hash))) {
+      throw callerFault('account.invalid', 'the old password is not right');
+    }
+    const hash = await this.#passwords.hash(password);
+    return await this.#db.transaction().execute(async (db) => {
+      await this.users.setPassword(userId, hash, db);
+      await this.sessions.endAll(userId, db);
+      return await this.sessions.begin(userId, agent, db);
+    });
+  }
+
+  /** An account whose owner chooses the password by a link. */
+  async invite(wish: { name: string; role: Role }): Promise<{ user: UserView; link: Secret }> {
+    const user = await this.users.create({ ...wish, passwordHash: null });
+    return { user, link: await this.makeLink(user.id) };
+  }
+
+  /** What was done to accounts, for whoever reads the events later. Never a secret. */
+  async tellOf(
+    kind: 'account.signed-in' | 'account.changed',
+    subjectId: string,
+    data: Record<string, unknown>,
+  ) {
+    await this.#db.transaction().execute(async (db) => {
+      await this.#events.append(db, [{ kind, subjectId, data }]);
+    });
+  }
+
+  /** Two people with the same first link: one becomes the admin. */
+  async #createFirst(name: string, passwordHash: string | null, db: Kysely<Tables>): Promise<UserView> {
+    const isFirst = (await db.selectFrom('users').select('id').limit(1).executeTakeFirst()) === undefined;
+    if (!isFirst) throw callerFault('auth.link-over', 'this server has its first account already: sign in');
+    return await this.users.create({ name, role: 'admin', passwordHash }, db);
+  }
+}
+
+function callerFault(code: string, message: string): TouchlineError {
+  return new TouchlineError({ code, message, retryable: false, blame: 'caller' });
+}

@@ -1,0 +1,87 @@
+import type { Kysely } from 'kysely';
+
+import type { Clock } from '../../core/clock.ts';
+import type { Tables } from '../../store/schema.ts';
+
+/** As long as a client may come back with the same key (the draft of the Idempotency-Key header leaves it to the server). */
+const keptMs = 24 * 3_600_000;
+/** A server that was killed in between leaves its mark; after this long it is nobody's. */
+const inHandMsMax = 120_000;
+
+export type Begun =
+  | { kind: 'first' }
+  /** Done before: its answer. `body` is null where it held a secret. */
+  | { kind: 'done'; status: number; body: string | null }
+  | { kind: 'in-hand' }
+  /** The same key came with another request. */
+  | { kind: 'other' };
+
+/** What POSTs with an Idempotency-Key came to, so that the same one twice is done once. */
+export class Idempotency {
+  readonly #db: Kysely<Tables>;
+  readonly #clock: Clock;
+
+  constructor(options: { db: Kysely<Tables>; clock: Clock }) {
+    this.#db = options.db;
+    this.#clock = options.clock;
+  }
+
+  async begin(asked: { principalId: string; key: string; requestHash: Buffer }): Promise<Begun> {
+    const { principalId, key, requestHash } = asked;
+    const nowMs = this.#clock.nowMs();
+    await this.#db
+      .deleteFrom('idempotency')
+      .where('created_at_ms', '<', nowMs - keptMs)
+      .execute();
+    const made = await this.#db
+      .insertInto('idempotency')
+      .values({
+        principal_id: principalId,
+        key,
+        request_hash: requestHash,
+        status: null,
+        body: null,
+        created_at_ms: nowMs,
+      })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['principal_id', 'key'])
+          .doUpdateSet({ created_at_ms: nowMs })
+          .where('idempotency.status', 'is', null)
+          .where('idempotency.created_at_ms', '<', nowMs - inHandMsMax)
+          .where('idempotency.request_hash', '=', requestHash),
+      )
+      .executeTakeFirst();
+    if ((made.numInsertedOrUpdatedRows ?? 0n) > 0n) return { kind: 'first' };
+    const row = await this.#db
+      .selectFrom('idempotency')
+      .selectAll()
+      .where('principal_id', '=', principalId)
+      .where('key', '=', key)
+      .executeTakeFirst();
+    if (!row) return { kind: 'in-hand' };
+    if (!row.request_hash.equals(requestHash)) return { kind: 'other' };
+    return row.status === null ? { kind: 'in-hand' } : { kind: 'done', status: row.status, body: row.body };
+  }
+
+  async finish(
+    asked: { principalId: string; key: string },
+    answer: { status: number; body: string | null },
+  ): Promise<void> {
+    await this.#db
+      .updateTable('idempotency')
+      .set(answer)
+      .where('principal_id', '=', asked.principalId)
+      .where('key', '=', asked.key)
+      .execute();
+  }
+
+  /** It came to nothing: the same key may try again. */
+  async forget(asked: { principalId: string; key: string }): Promise<void> {
+    await this.#db
+      .deleteFrom('idempotency')
+      .where('principal_id', '=', asked.principalId)
+      .where('key', '=', asked.key)
+      .execute();
+  }
+}
