@@ -28,7 +28,12 @@ export interface TimelineProps extends Omit<Scene, 'stretch'> {
   onClip?: ((stretch: { inMs: number; outMs: number }) => void) | undefined;
   /** `isDone`: let go of. */
   onThreshold?: (value: number, isDone: boolean) => void;
+  /** What is in view, once it has come to rest. */
+  onView?: (range: { fromMs: number; toMs: number }) => void;
 }
+
+/** A zoom is many small steps; nobody needs finer data for each. */
+const restMs = 200;
 
 /** The one timeline of a run: excitement, pictures, moments, gaps. Everything that a pointer does a key does too. */
 export function Timeline(props: TimelineProps) {
@@ -82,6 +87,18 @@ export function Timeline(props: TimelineProps) {
     const stop = [view, hover, stretch].map((one) => one.subscribe(() => stage.current?.redraw()));
     return () => stop.forEach((end) => end());
   }, [view, hover, stretch]);
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = view.subscribe(({ fromMs, toMs }) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => latest.current.onView?.({ fromMs, toMs }), restMs);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [view]);
 
   function isOnThreshold(yPx: number): boolean {
     const { threshold, onThreshold } = latest.current;

@@ -1,0 +1,117 @@
+import { signal } from '@preact/signals';
+import type Hls from 'hls.js';
+
+import { type PlaylistPiece, videoTimeOf, wallAtVideoTime } from './run-clock.ts';
+
+/** This near to the newest picture counts as live: three segments of 6 s, which a player keeps in hand. */
+const liveEdgeS = 20;
+/** A stream that breaks again and again is shown as broken. */
+const recoveriesMax = 6;
+
+/**
+ * One run in a `<video>`: live with everything before it, or whole when it has ended. hls.js is fetched when the first one
+ * is opened; Safari plays the format itself.
+ */
+export class HlsPlayer {
+  readonly #video: HTMLVideoElement;
+  #hls: Hls | undefined;
+  #pieces: PlaylistPiece[] = [];
+  #recoveries = 0;
+  #isClosed = false;
+  /** A place that was asked for before the playlist was there. */
+  #wantedWallMs: number | undefined;
+  /** Wall clock of the picture that is shown. */
+  readonly wallMs = signal<number | undefined>(undefined);
+  readonly isAtEdge = signal(true);
+  /** For a person; empty while all is well. */
+  readonly trouble = signal('');
+
+  constructor(video: HTMLVideoElement) {
+    this.#video = video;
+  }
+
+  async open(url: string): Promise<void> {
+    const { default: HlsLight } = await import('hls.js/light');
+    if (this.#isClosed) return;
+    if (!HlsLight.isSupported()) {
+      this.#video.src = url;
+      return;
+    }
+    // The policy of the page allows no worker made of a blob.
+    const hls = new HlsLight({
+      enableWorker: false,
+      liveSyncDurationCount: 3,
+      liveDurationInfinity: true,
+      // Two hours at 8 Mbit/s would be 7 GB: what lies behind is fetched again.
+      backBufferLength: 30,
+      maxBufferLength: 20,
+    });
+    this.#hls = hls;
+    const { Events, ErrorTypes } = HlsLight;
+    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
+      this.#pieces = details.fragments.flatMap(({ start, duration, programDateTime }) =>
+        programDateTime === null ? [] : [{ startS: start, durationS: duration, wallMs: programDateTime }],
+      );
+      this.#recoveries = 0;
+      this.trouble.value = '';
+      if (this.#wantedWallMs !== undefined) this.seekWall(this.#wantedWallMs);
+    });
+    hls.on(Events.ERROR, (_event, { fatal, type, details }) => {
+      if (!fatal) return;
+      this.#recoveries += 1;
+      this.trouble.value = `The picture is interrupted (${details}), trying again`;
+      if (this.#recoveries > recoveriesMax) {
+        this.trouble.value = `The picture cannot be shown (${details})`;
+        return;
+      }
+      setTimeout(
+        () => {
+          if (this.#isClosed) return;
+          if (type === ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
+          else if (this.#pieces.length === 0) hls.loadSource(url);
+          else hls.startLoad();
+        },
+        Math.min(8_000, 500 * 2 ** this.#recoveries),
+      );
+    });
+    hls.loadSource(url);
+    hls.attachMedia(this.#video);
+  }
+
+  /** Called as the video plays and is moved. */
+  look(): void {
+    const { currentTime } = this.#video;
+    this.wallMs.value = wallAtVideoTime(this.#pieces, currentTime);
+    const end = this.#pieces.at(-1);
+    this.isAtEdge.value = !end || end.startS + end.durationS - currentTime < liveEdgeS;
+  }
+
+  seekWall(wallMs: number): void {
+    const to = videoTimeOf(this.#pieces, wallMs);
+    this.#wantedWallMs = to === undefined ? wallMs : undefined;
+    if (to !== undefined) this.#video.currentTime = to;
+    this.look();
+  }
+
+  seekBy(seconds: number): void {
+    this.#video.currentTime = Math.max(0, this.#video.currentTime + seconds);
+    this.look();
+  }
+
+  goLive(): void {
+    const edge = this.#hls?.liveSyncPosition ?? lastEndOf(this.#pieces);
+    if (edge !== undefined) this.#video.currentTime = edge;
+    this.#video.play().catch(() => {});
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#hls?.destroy();
+    this.#video.removeAttribute('src');
+  }
+}
+
+function lastEndOf(pieces: readonly PlaylistPiece[]): number | undefined {
+  const end = pieces.at(-1);
+  return end && Math.max(0, end.startS + end.durationS - 0.5);
+}
