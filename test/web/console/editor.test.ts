@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest';
+
+import { cropWindow, draggedX } from '../../../web/console/pages/editor/crop-window.ts';
+import {
+  frameAtMs,
+  frameAtVideoTime,
+  type FrameClock,
+  frameLabel,
+  msOfFrame,
+  nearestFrame,
+  videoTimeOfFrame,
+} from '../../../web/console/pages/editor/frame-clock.ts';
+import { mergeEdits } from '../../../web/console/pages/editor/merge-edits.ts';
+import { parseTimeEntry } from '../../../web/console/pages/editor/time-entry.ts';
+import { markIn, markOut, moved, withIn, withOut } from '../../../web/console/pages/editor/trim.ts';
+import {
+  changed,
+  redone,
+  settled,
+  undone,
+  undoStackOf,
+} from '../../../web/console/pages/editor/undo-stack.ts';
+
+const rates = [
+  { num: 25, den: 1 },
+  { num: 30_000, den: 1001 },
+  { num: 50, den: 1 },
+  { num: 60_000, den: 1001 },
+  { num: 24_000, den: 1001 },
+];
+
+describe.each(rates)('frames at $num/$den', (rate) => {
+  const clock: FrameClock = { startMs: 61_237, rate, frameCount: 4_000 };
+
+  it('are found again from their beginning, their middle, and whole ms', () => {
+    for (let frame = 0; frame < clock.frameCount; frame += 1) {
+      expect(frameAtMs(clock, msOfFrame(clock, frame))).toBe(frame);
+      expect(nearestFrame(clock, Math.round(msOfFrame(clock, frame)))).toBe(frame);
+      expect(frameAtVideoTime(clock, videoTimeOfFrame(clock, frame))).toBe(frame);
+    }
+  });
+
+  it('are named so that reading the name gives the same frame', () => {
+    const names = new Set<string>();
+    for (let frame = 0; frame < clock.frameCount; frame += 1) {
+      const name = frameLabel(clock, frame);
+      names.add(name);
+      expect(parseTimeEntry(name, clock, 0)).toBe(frame);
+    }
+    expect(names.size).toBe(clock.frameCount);
+  });
+});
+
+describe('what is typed for a time', () => {
+  const clock: FrameClock = { startMs: 0, rate: { num: 25, den: 1 }, frameCount: 1_000_000 };
+
+  it.each([
+    ['+12', 112],
+    ['-3', 97],
+    ['+1s', 125],
+    ['-1s', 75],
+    ['+1.5s', 138],
+    ['+1,5 s', 138],
+    [' +2f ', 102],
+    ['0:10', 250],
+    ['73:12', 73 * 60 * 25 + 300],
+    ['73:12:10', 73 * 60 * 25 + 310],
+    ['1:13:12:10', 73 * 60 * 25 + 310],
+    ['0:10;05', 255],
+  ])('%s from frame 100 is frame %i', (text, frame) => expect(parseTimeEntry(text, clock, 100)).toBe(frame));
+
+  it.each(['', '12', 'soon', '+', '+1.5', '0:60', '0:10:25', '1:60:00:00', '+-1', '1:2:3:4:5'])(
+    '%j is not understood',
+    (text) => expect(parseTimeEntry(text, clock, 100)).toBeUndefined(),
+  );
+});
+
+describe('the ends of a clip', () => {
+  const limits = { frameCount: 1_000, lengthMin: 10, lengthMax: 400 };
+  const trim = { inFrame: 100, outFrame: 200 };
+
+  it.each([
+    [150, 150],
+    [190, 190],
+    [191, 190],
+    [-5, 0],
+  ])('in is taken to %i and stops at %i', (frame, inFrame) =>
+    expect(withIn(trim, frame, limits)).toEqual({ inFrame, outFrame: 200 }),
+  );
+
+  it.each([
+    [110, 110],
+    [109, 110],
+    [500, 500],
+    [501, 500],
+  ])('out is taken to %i and stops at %i', (frame, outFrame) =>
+    expect(withOut(trim, frame, limits)).toEqual({ inFrame: 100, outFrame }),
+  );
+
+  it('out stops at the last frame there is', () => {
+    expect(withOut({ inFrame: 900, outFrame: 950 }, 2_000, limits).outFrame).toBe(1_000);
+  });
+
+  it('move together and keep their length', () => {
+    expect(moved(trim, -500, limits)).toEqual({ inFrame: 0, outFrame: 100 });
+    expect(moved(trim, 5_000, limits)).toEqual({ inFrame: 900, outFrame: 1_000 });
+  });
+
+  it('a mark beyond the other end takes the clip along', () => {
+    expect(markIn(trim, 300, limits)).toEqual({ inFrame: 300, outFrame: 400 });
+    expect(markOut(trim, 49, limits)).toEqual({ inFrame: 0, outFrame: 50 });
+    expect(markOut(trim, 199, limits)).toEqual(trim);
+    expect(markIn(trim, 999, limits)).toEqual({ inFrame: 990, outFrame: 1_000 });
+  });
+});
+
+describe('taking back', () => {
+  it('goes back and forth, and a drag is one step', () => {
+    let stack = undoStackOf(0);
+    stack = changed(stack, 1, 'in');
+    stack = changed(stack, 2, 'in');
+    stack = changed(settled(stack), 3, 'in');
+    stack = changed(stack, 9, 'title');
+    const seen = [stack.now];
+    for (let nth = 0; nth < 4; nth += 1) {
+      stack = undone(stack);
+      seen.push(stack.now);
+    }
+    expect(seen).toEqual([9, 3, 2, 0, 0]);
+    expect(redone(redone(stack)).now).toBe(3);
+  });
+
+  it('forgets what was taken back once something new is done, and takes no step for nothing', () => {
+    const stack = changed(undone(changed(undoStackOf({ a: 1 }), { a: 2 })), { a: 3 });
+    expect(redone(stack).now).toEqual({ a: 3 });
+    expect(changed(stack, { a: 3 })).toBe(stack);
+  });
+});
+
+describe('the window of a crop', () => {
+  const picture = { widthPx: 1920, heightPx: 1080 };
+
+  it.each([
+    ['9:16', 0, 0, 607.5],
+    ['9:16', 1, 1312.5, 607.5],
+    ['1:1', 0.5, 420, 1080],
+    ['16:9', 0.3, 0, 1920],
+  ] as const)('%s at %d begins at %d and is %d wide', (aspect, x, leftPx, widthPx) => {
+    expect(cropWindow(picture, aspect, x)).toMatchObject({ leftPx, widthPx, topPx: 0, heightPx: 1080 });
+  });
+
+  it('of a picture that is narrower takes the middle in height', () => {
+    const window = cropWindow({ widthPx: 400, heightPx: 1000 }, '1:1', 0.5);
+    expect(window).toEqual({ leftPx: 0, topPx: 300, widthPx: 400, heightPx: 400 });
+  });
+
+  it('goes with the hand and stops at the edges', () => {
+    expect(draggedX(picture, '9:16', 0.5, 131.25)).toBe(0.6);
+    expect(draggedX(picture, '9:16', 0.5, 9_999)).toBe(1);
+    expect(draggedX(picture, '16:9', 0.5, 100)).toBe(0.5);
+  });
+});
+
+describe('two editors at once', () => {
+  const base = { title: 'Goal', tags: ['a'], inFrame: 1 };
+
+  it('lose nothing where they changed different things', () => {
+    const { merged, theirs, disputed } = mergeEdits(
+      base,
+      { ...base, title: 'Mine' },
+      { ...base, inFrame: 5 },
+    );
+    expect(merged).toEqual({ title: 'Mine', tags: ['a'], inFrame: 5 });
+    expect([theirs, disputed]).toEqual([['inFrame'], []]);
+  });
+
+  it('are told what both changed, unless they mean the same', () => {
+    const { disputed, merged } = mergeEdits(
+      base,
+      { ...base, title: 'Mine', tags: ['b'] },
+      { ...base, title: 'Theirs', tags: ['b'] },
+    );
+    expect(disputed).toEqual(['title']);
+    expect(merged.title).toBe('Mine');
+  });
+});
