@@ -26,21 +26,38 @@ export class Keys {
     this.#random = options.random;
   }
 
-  /** @throws TouchlineError `key.taken` when the channel has two live keys already */
+  /** @throws TouchlineError `key.taken` when the channel has two live keys already; those of share links do not count */
   async issue(db: Kysely<Tables>, channelId: string): Promise<IssuedKey> {
     // Two requests at once must not both find room for one more.
     await db.selectFrom('channels').select('id').where('id', '=', channelId).forUpdate().execute();
-    const live = await this.list(channelId, db);
+    const live = await this.#ofPeople(db, channelId);
     if (live.length >= liveKeysMax) {
       throw new TouchlineError({
         code: 'key.taken',
-        message: `the channel has ${live.length} keys already (${live.map(({ id }) => id).join(', ')}): revoke one first`,
+        message: `the channel has ${live.length} keys already (${live.join(', ')}): revoke one first`,
         retryable: false,
         blame: 'caller',
       });
     }
+    return await this.#insert(db, channelId, { bits: this.#random.bytes(16) });
+  }
+
+  /** A key of a share link's own: its 128 bits are the caller's, who can tell them again. */
+  async issueForLink(
+    db: Kysely<Tables>,
+    channelId: string,
+    link: { id: string; bits: Uint8Array },
+  ): Promise<IssuedKey> {
+    return await this.#insert(db, channelId, { bits: link.bits, linkId: link.id });
+  }
+
+  async #insert(
+    db: Kysely<Tables>,
+    channelId: string,
+    { bits, linkId }: { bits: Uint8Array; linkId?: string },
+  ): Promise<IssuedKey> {
     const id = hex(this.#random.bytes(4));
-    const key = `tl_${id}_${hex(this.#random.bytes(16))}`;
+    const key = keyText(id, bits);
     const createdAtMs = this.#clock.nowMs();
     await db
       .insertInto('channel_keys')
@@ -50,9 +67,22 @@ export class Keys {
         hash: digest(key),
         created_at_ms: createdAtMs,
         revoked_at_ms: null,
+        ...(linkId === undefined ? {} : { share_link_id: linkId }),
       })
       .execute();
     return { id, createdAtMs, key: new Secret(key) };
+  }
+
+  async #ofPeople(db: Kysely<Tables>, channelId: string): Promise<string[]> {
+    const rows = await db
+      .selectFrom('channel_keys')
+      .select('id')
+      .where('channel_id', '=', channelId)
+      .where('revoked_at_ms', 'is', null)
+      .where('share_link_id', 'is', null)
+      .orderBy('created_at_ms')
+      .execute();
+    return rows.map((row) => row.id);
   }
 
   async list(channelId: string, db: Kysely<Tables> = this.#db): Promise<KeyView[]> {
@@ -91,14 +121,27 @@ export class Keys {
     const row = await this.#db
       .selectFrom('channel_keys')
       .innerJoin('channels', 'channels.id', 'channel_keys.channel_id')
+      .leftJoin('share_links', 'share_links.id', 'channel_keys.share_link_id')
       .select(['channel_keys.channel_id', 'channel_keys.hash'])
       .where('channel_keys.id', '=', id ?? '')
       .where('channel_keys.revoked_at_ms', 'is', null)
       .where('channels.state', '<>', 'deleted')
+      // The key of a share link ends with it.
+      .where((either) =>
+        either.or([
+          either('share_links.id', 'is', null),
+          either('share_links.expires_at_ms', '>', this.#clock.nowMs()),
+        ]),
+      )
       .executeTakeFirst();
     const isRight = timingSafeEqual(digest(text), row?.hash ?? noHash);
     return isRight ? row?.channel_id : undefined;
   }
+}
+
+/** A key as it is typed into an encoder. */
+export function keyText(id: string, bits: Uint8Array): string {
+  return `tl_${id}_${hex(bits)}`;
 }
 
 /** No text is known to have it. */

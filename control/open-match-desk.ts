@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { asTouchlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
-import type { ChannelDriver, IngestEvents, IngestHost } from '../ingest/channel.ts';
+import type { ChannelDriver, ChannelHealth, IngestEvents, IngestHost } from '../ingest/channel.ts';
 import type { Outcome, Queue } from '../queue/queue.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -32,6 +32,8 @@ export interface MatchDeskOptions {
   home: string;
   /** Where runs of files are journalled; the folder that the driver repairs at its start. */
   journalFolder: string;
+  /** Hears of every channel's feed about once a second: whoever keeps a history of it. */
+  onHealth?: (health: ChannelHealth) => void;
   /** By name. `records` keeps what a driver of that name has to know after a restart. */
   createDrivers: (
     host: IngestHost,
@@ -90,7 +92,10 @@ export async function openMatchDesk(
     onSegment: async (segment) => await runs.onSegment(segment),
     onSegmentLate: async ({ segment, reason }) => await runs.onSegmentLate(segment, reason),
     onRunEnded: async (run) => await runs.onRunEnded(run),
-    onHealth: (health) => channels?.onHealth(health),
+    onHealth: (health) => {
+      options.onHealth?.(health);
+      channels?.onHealth(health);
+    },
   };
   const { journalFolder } = options;
   const files = new FileIngests({ host, events: ingestEvents, clock, random, log, journalFolder });

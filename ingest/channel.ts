@@ -111,4 +111,16 @@ export interface ChannelHealth {
   discontinuityCount: number;
   /** What is wrong and how to mend it, worst first: "keyframes every 8.3 s: set the encoder's keyframe interval to 2 s". */
   advice: string[];
+  /** What each piece of advice is about, in its order; absent where the driver does not say. */
+  adviceKinds?: AdviceKind[];
 }
+
+export type AdviceKind =
+  | 'store'
+  | 'stalled'
+  | 'no-picture'
+  | 'keyframes'
+  | 'session'
+  | 'rival'
+  | 'no-sound'
+  | 'sound-clock';

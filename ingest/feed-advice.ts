@@ -1,4 +1,4 @@
-import type { ChannelState } from './channel.ts';
+import type { AdviceKind, ChannelState } from './channel.ts';
 
 /** All that is known of a channel's feed at one instant. */
 export interface FeedFacts {
@@ -22,43 +22,63 @@ export interface FeedFacts {
 }
 
 /** What to call the state of a channel, and what to tell the contributor: worst first, each with its remedy. */
-export function judgeFeed(facts: FeedFacts): { state: ChannelState; advice: string[] } {
-  const faults: string[] = [];
-  const hints: string[] = [];
+export function judgeFeed(facts: FeedFacts): {
+  state: ChannelState;
+  advice: string[];
+  adviceKinds: AdviceKind[];
+} {
+  const faults: Advice[] = [];
+  const hints: Advice[] = [];
   if (facts.isDropping) {
-    faults.push(
-      `media is being dropped: the store takes nothing (${facts.storeFailure ?? 'it is too slow'}) and all room to wait is used up. Mend the store; recording goes on by itself`,
-    );
+    faults.push({
+      kind: 'store',
+      text: `media is being dropped: the store takes nothing (${facts.storeFailure ?? 'it is too slow'}) and all room to wait is used up. Mend the store; recording goes on by itself`,
+    });
   } else if (facts.storeFailure !== undefined) {
-    faults.push(
-      `the store takes nothing (${facts.storeFailure}): ${facts.waitingSegmentCount} segments wait here. Nothing is lost yet`,
-    );
-  } else if (facts.isPaused) faults.push('the store is slower than the feed: the publisher is held back');
+    faults.push({
+      kind: 'store',
+      text: `the store takes nothing (${facts.storeFailure}): ${facts.waitingSegmentCount} segments wait here. Nothing is lost yet`,
+    });
+  } else if (facts.isPaused) {
+    faults.push({ kind: 'store', text: 'the store is slower than the feed: the publisher is held back' });
+  }
   if (facts.hasSession && facts.isStalled) {
-    faults.push('stalled: no media for more than 2 s. Look at the network of the encoder');
+    faults.push({
+      kind: 'stalled',
+      text: 'stalled: no media for more than 2 s. Look at the network of the encoder',
+    });
   }
   if (facts.hasSession && !facts.isStalled && !facts.hasPicture && facts.sessionMs > pictureWaitMs) {
-    faults.push(
-      'no picture arrives: nothing is recorded before the first keyframe. Add a video source, H.264, to the encoder',
-    );
+    faults.push({
+      kind: 'no-picture',
+      text: 'no picture arrives: nothing is recorded before the first keyframe. Add a video source, H.264, to the encoder',
+    });
   }
   if (facts.keyframeIntervalMs > facts.segmentMs + keyframeSlackMs) {
     const seconds = (facts.keyframeIntervalMs / 1000).toFixed(1);
-    faults.push(`keyframes every ${seconds} s: set the encoder's keyframe interval to 2 s`);
+    faults.push({
+      kind: 'keyframes',
+      text: `keyframes every ${seconds} s: set the encoder's keyframe interval to 2 s`,
+    });
   }
-  faults.push(...facts.sessionProblems);
+  faults.push(...facts.sessionProblems.map((text) => ({ kind: 'session' as const, text })));
   if (facts.rivalCount > 0) {
-    hints.push(
-      `another encoder uses the same key and was refused ${facts.rivalCount} times: stop it, or give it a key of its own`,
-    );
+    hints.push({
+      kind: 'rival',
+      text: `another encoder uses the same key and was refused ${facts.rivalCount} times: stop it, or give it a key of its own`,
+    });
   }
   if (facts.hasPicture && !facts.isStalled && !facts.hasAudio && facts.sessionMs > pictureWaitMs) {
-    hints.push(
-      'no sound arrives: crowd and commentary cannot be heard. Check the audio source of the encoder',
-    );
+    hints.push({
+      kind: 'no-sound',
+      text: 'no sound arrives: crowd and commentary cannot be heard. Check the audio source of the encoder',
+    });
   }
   if (facts.soundRebaseCount > 0) {
-    hints.push('sound and pictures came with clocks that differ and were laid side by side: check lip sync');
+    hints.push({
+      kind: 'sound-clock',
+      text: 'sound and pictures came with clocks that differ and were laid side by side: check lip sync',
+    });
   }
   const state = !facts.hasSession
     ? 'waiting'
@@ -67,7 +87,13 @@ export function judgeFeed(facts: FeedFacts): { state: ChannelState; advice: stri
       : facts.hasPicture
         ? 'live'
         : 'waiting';
-  return { state, advice: [...faults, ...hints] };
+  const advice = [...faults, ...hints];
+  return { state, advice: advice.map(({ text }) => text), adviceKinds: advice.map(({ kind }) => kind) };
+}
+
+interface Advice {
+  kind: AdviceKind;
+  text: string;
 }
 
 const pictureWaitMs = 5000;

@@ -116,7 +116,7 @@ export class LiveChannel {
     const run = this.#run;
     const rates: FeedRates | undefined = session?.meter.read(clock.monotonicMs());
     const outlet = run?.outlet;
-    const { state, advice } = judgeFeed({
+    const { state, advice, adviceKinds } = judgeFeed({
       hasSession: session !== undefined,
       isStalled: session?.isStalled ?? false,
       sessionMs: session ? clock.monotonicMs() - session.startedMonotonicMs : 0,
@@ -147,6 +147,7 @@ export class LiveChannel {
       droppedFrameCount: (run?.droppedPictureCount ?? 0) + (run?.timeline.counts.droppedPictureCount ?? 0),
       discontinuityCount: run?.numbering.epoch ?? 0,
       advice,
+      adviceKinds,
     };
   }
 

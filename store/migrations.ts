@@ -321,6 +321,25 @@ create table idempotency (
 create index idempotency_old on idempotency (created_at_ms);
 `,
   },
+  {
+    version: 8,
+    name: 'share links',
+    sql: `
+create table share_links (
+  id text primary key,
+  channel_id text not null references channels,
+  label text not null,
+  hash bytea not null unique,
+  created_at_ms bigint not null,
+  expires_at_ms bigint not null,
+  revoked_at_ms bigint,
+  last_used_at_ms bigint
+);
+create index share_links_channel on share_links (channel_id, created_at_ms desc);
+-- The key that a link shows: its bits follow from the link's own secret, so that neither can be read here.
+alter table channel_keys add column share_link_id text references share_links;
+`,
+  },
 ];
 
 export interface Migration {

@@ -12,6 +12,7 @@ import type { SegmentRecord } from '../core/segment.ts';
 export interface Tables {
   channels: ChannelsTable;
   channel_keys: ChannelKeysTable;
+  share_links: ShareLinksTable;
   driver_records: DriverRecordsTable;
   runs: RunsTable;
   segments: SegmentsTable;
@@ -80,6 +81,22 @@ interface ChannelKeysTable {
   hash: Buffer;
   created_at_ms: number;
   revoked_at_ms: number | null;
+  /** The link whose page shows it, and whose secret it follows from. */
+  share_link_id: ColumnType<string | null, string | undefined, never>;
+}
+
+/** The contributor's page of a channel, for whoever has its address. */
+interface ShareLinksTable {
+  id: string;
+  channel_id: string;
+  /** For whom it was made. */
+  label: string;
+  /** SHA-256 of the secret in the address, which has 128 random bits. */
+  hash: Buffer;
+  created_at_ms: number;
+  expires_at_ms: number;
+  revoked_at_ms: number | null;
+  last_used_at_ms: number | null;
 }
 
 interface RunsTable {

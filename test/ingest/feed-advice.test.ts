@@ -53,5 +53,6 @@ describe('the judgement of a feed', () => {
   it('says the worst first', () => {
     const judged = judgeFeed({ ...fine, isDropping: true, keyframeIntervalMs: 9000, hasAudio: false });
     expect(judged.advice.map((line) => line.split(' ')[0])).toEqual(['media', 'keyframes', 'no']);
+    expect(judged.adviceKinds).toEqual(['store', 'keyframes', 'no-sound']);
   });
 });
