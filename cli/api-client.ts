@@ -28,6 +28,10 @@ export class ApiClient {
     return (await (await this.#ask('PUT', path, body)).json()) as T;
   }
 
+  async patch<T>(path: string, body: unknown): Promise<T> {
+    return (await (await this.#ask('PATCH', path, body)).json()) as T;
+  }
+
   /** A body that is no JSON, such as a calendar. */
   async postText<T>(path: string, text: string, contentType: string): Promise<T> {
     return (await (await this.#send('POST', path, { text, contentType })).json()) as T;

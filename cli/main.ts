@@ -18,6 +18,7 @@ import { register as registerRedrive } from './commands/redrive.ts';
 import { register as registerScale } from './commands/scale.ts';
 import { register as registerServe } from './commands/serve.ts';
 import { register as registerUp } from './commands/up.ts';
+import { register as registerUser } from './commands/user.ts';
 import { register as registerVersion } from './commands/version.ts';
 import { register as registerWorker } from './commands/worker.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
@@ -41,6 +42,7 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   registerScale,
   registerServe,
   registerUp,
+  registerUser,
   registerVersion,
   registerWorker,
 ];

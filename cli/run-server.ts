@@ -9,12 +9,16 @@ export async function runServer(io: CliIo, how: { hasWorkers: boolean; isJson: b
   const log = createLog({ level: config.logLevel });
   const { runHouse } = await import('./wire.ts');
   const workforce = workforceOf(config, how.hasWorkers);
-  await runHouse(config, { isOpen: true, workforce }, log, io.signal, async ({ addresses }) => {
+  await runHouse(config, { isOpen: true, workforce }, log, io.signal, async ({ desks, addresses }) => {
     if (!addresses) return;
-    const { url, rtmp, token } = addresses;
+    const { url, rtmp } = addresses;
     if (how.isJson) io.printJson({ url, rtmp, pid: process.pid });
-    // The link signs the browser in. It is shown to whoever started the server, and to no log.
-    io.tell(`touchline is up: ${url}/?token=${token.reveal()}`);
+    io.tell(`touchline is up: ${url}`);
+    if (await desks.accounts.users.isEmpty()) {
+      // It makes the first account. It is shown to whoever started the server, and to no log.
+      const link = await desks.accounts.makeLink(null);
+      io.tell(`Begin here (works once, for a day): ${url}/welcome#${link.reveal()}`);
+    }
     io.tell(
       `publish to ${rtmp}/KEY (a key: touchline channel create NAME); workers: ${inWords(workforce)}; end: Ctrl-C`,
     );

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { createAnalyst, type Analyst } from '../analytics/analyst.ts';
 import type { Encoder } from '../clipper/commands.ts';
 import { cutClip } from '../clipper/cut-clip.ts';
-import { openFleetDesk, type FleetDesk } from '../control/open-fleet-desk.ts';
+import { AccountDesk } from '../control/account-desk.ts';
+import { openFleetDesk } from '../control/open-fleet-desk.ts';
 import { openMatchDesk } from '../control/open-match-desk.ts';
-import { openTimelineDesk, type TimelineDesk } from '../control/timeline-desk.ts';
-import type { MatchDesk } from '../control/match-desk.ts';
+import { openTimelineDesk } from '../control/timeline-desk.ts';
 import type { Clock } from '../core/clock.ts';
 import { requireFfmpeg } from '../core/ffmpeg.ts';
 import { findNvenc } from '../core/ffmpeg-hardware.ts';
@@ -31,7 +31,7 @@ import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
-import { listenWeb } from '../web/server.ts';
+import { listenWeb, type Desks } from '../web/server.ts';
 import { openWorkFolder } from '../worker/work-folder.ts';
 import { ec2InstanceId } from '../worker/worker-settings.ts';
 import { runDuty } from '../worker/duty.ts';
@@ -56,9 +56,7 @@ export interface HouseParts {
 }
 
 export interface House {
-  desk: MatchDesk;
-  fleet: FleetDesk;
-  timeline: TimelineDesk;
+  desks: Desks;
   /** Where it listens; undefined when it is not open. */
   addresses: { url: string; rtmp: string; token: Secret } | undefined;
 }
@@ -116,6 +114,7 @@ async function runParts(
     });
     closing.unshift(async () => await queue.close());
     const store = await openStore(config, { clock, random, log });
+    const accounts = new AccountDesk({ db: catalogue.db, clock, random });
     const fleet = openFleetDesk({ catalogue, queue, clock, random });
     const ingestFolder = join(config.home, 'ingest');
     const driver: { local: LocalDriver | undefined } = { local: undefined };
@@ -148,16 +147,15 @@ async function runParts(
     });
     const timeline = openTimelineDesk({ catalogue, store, clock, log: log.child({ part: 'timeline' }) });
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
-    const open = await openDoors(
-      config,
-      { desk, fleet: fleet.desk, timeline, store, local: driver.local },
-      log,
-    ).catch(async (thrown: unknown) => {
-      // What listens already has to close, for the same reason.
-      await driver.local?.run(AbortSignal.abort()).catch(() => undefined);
-      await abandon();
-      throw thrown;
-    });
+    const desks = { accounts, desk, fleet: fleet.desk, timeline };
+    const open = await openDoors(config, { desks, store, local: driver.local }, log).catch(
+      async (thrown: unknown) => {
+        // What listens already has to close, for the same reason.
+        await driver.local?.run(AbortSignal.abort()).catch(() => undefined);
+        await abandon();
+        throw thrown;
+      },
+    );
     const workers = runFleet(
       {
         config,
@@ -175,7 +173,7 @@ async function runParts(
     const running = Promise.all(started);
     running.catch(() => stopping.abort());
     try {
-      await Promise.race([use({ desk, fleet: fleet.desk, timeline, addresses: open }), running]);
+      await Promise.race([use({ desks, addresses: open }), running]);
     } finally {
       stopping.abort();
       await Promise.allSettled(started);
@@ -214,9 +212,7 @@ function localDriver(
 async function openDoors(
   config: Config,
   house: {
-    desk: MatchDesk;
-    fleet: FleetDesk;
-    timeline: TimelineDesk;
+    desks: Desks;
     store: ObjectStore;
     local: LocalDriver | undefined;
   },
@@ -227,9 +223,7 @@ async function openDoors(
   const token = await tokenOf(config, random);
   const rtmp = `rtmp://${reachableHost(config.rtmpHost)}:${rtmpPort}/live`;
   const web = await listenWeb({
-    desk: house.desk,
-    fleet: house.fleet,
-    timeline: house.timeline,
+    ...house.desks,
     store: house.store,
     clock,
     log: log.child({ part: 'web' }),

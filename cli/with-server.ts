@@ -30,12 +30,10 @@ async function withOwnDesk<T>(config: Config, io: CliIo, use: (api: ApiClient) =
     { isOpen: false, workforce: { kind: 'fixed', count: 0 } },
     log,
     io.signal,
-    async ({ desk, fleet, timeline }) => {
+    async ({ desks }) => {
       const token = new Secret(Buffer.from(systemRandom.bytes(20)).toString('base64url'));
       const web = await listenWeb({
-        desk,
-        fleet,
-        timeline,
+        ...desks,
         store: await openStore(config, { clock: systemClock, random: systemRandom, log }),
         clock: systemClock,
         log,

@@ -14,6 +14,15 @@ import { Users, type UserView } from './accounts/users.ts';
 import { EventLog } from './event-log.ts';
 import type { Role } from './principal.ts';
 
+/** The account desk as others see it: its private fields would keep anything else from standing in for it. */
+export type Accounts = Open<Omit<AccountDesk, 'users' | 'sessions' | 'tokens' | 'idempotency'>> & {
+  users: Open<Users>;
+  sessions: Open<Sessions>;
+  tokens: Open<ApiTokens>;
+  idempotency: Open<Idempotency>;
+};
+type Open<T> = Pick<T, keyof T>;
+
 /** What a one-time link still needs before it opens. */
 export type Redeemed =
   | { state: 'signed-in'; session: Secret }

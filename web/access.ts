@@ -1,153 +1,110 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isIP } from 'node:net';
 
 import type { Context, MiddlewareHandler } from 'hono';
-import { getCookie, setCookie } from 'hono/cookie';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 
-import type { Secret } from '../core/secret.ts';
-import { scopes, type Principal, type Scope } from '../control/principal.ts';
+import type { Accounts } from '../control/account-desk.ts';
+import { sessionIdleMs } from '../control/accounts/sessions.ts';
+import { scopes, type Principal, type Role, type Scope } from '../control/principal.ts';
+import { Secret } from '../core/secret.ts';
 import { callerError } from './problem.ts';
 import type { WebEnv } from './web-env.ts';
 
-/** A month: an editor opens the link once. The token behind it can be changed at any time. */
-const cookieAgeS = 30 * 24 * 60 * 60;
-
+/** Whoever holds the token in the server's own folder: the command line, and scripts beside it. */
 const owner: Principal = { kind: 'server', id: 'server', name: 'the owner of the server', scopes };
 
 /** Refuses with 403 whoever may not do this; with 401 whoever is nobody. */
 export function needs(scope: Scope): MiddlewareHandler<WebEnv> {
   return async (context, next) => {
-    const principal = context.get('principal') as Principal | undefined;
-    if (!principal) throw callerError('auth.signed-out', 'this needs somebody who is signed in');
-    if (!principal.scopes.includes(scope)) {
-      throw callerError('auth.forbidden', `${principal.name} may not do this: it needs "${scope}"`);
+    const { name, scopes } = (context.get('principal') as Principal | undefined) ?? nobody();
+    if (!scopes.includes(scope)) {
+      throw callerError('auth.forbidden', `${name} may not do this: it needs "${scope}"`);
     }
     await next();
   };
 }
 
-/** Who may ask: whoever holds the token, as a bearer or in the cookie that `/?token=...` sets. */
+/** Who asks: by a session in a cookie, by a token as bearer, or by the token of the server itself. */
 export class Access {
-  readonly #token: Secret;
+  readonly #accounts: Pick<Accounts, 'sessions' | 'tokens'>;
   readonly #tokenHash: Buffer;
-  readonly #cookieHash: Buffer;
 
-  constructor(token: Secret) {
-    this.#token = token;
-    this.#tokenHash = digest(token.reveal());
-    this.#cookieHash = digest(this.#cookieValue());
+  constructor(options: { accounts: Pick<Accounts, 'sessions' | 'tokens'>; token: Secret }) {
+    this.#accounts = options.accounts;
+    this.#tokenHash = digest(options.token.reveal());
   }
 
-  /** Refuses with 401 what shows neither; leaves who asks in the context. */
+  /** Refuses with 401 whoever is nobody; leaves who asks in the context. */
   readonly require: MiddlewareHandler<WebEnv> = async (context, next) => {
-    if (!this.isSignedIn(context)) {
-      throw callerError(
-        'auth.signed-out',
-        'this needs the token: send "Authorization: Bearer <token>", or open the link that the server printed when it started',
-      );
-    }
-    context.set('principal', owner);
+    const asker = (await this.asker(context)) ?? nobody();
+    context.set('principal', asker.principal);
     await next();
   };
 
-  isSignedIn(context: Context): boolean {
+  /** Undefined for nobody, and for what is not right (any more). @throws `web.forbidden` when another site asks with our cookie */
+  async asker(context: Context): Promise<{ principal: Principal; role: Role | null } | undefined> {
     const bearer = /^Bearer (.+)$/i.exec(context.req.header('authorization') ?? '')?.[1];
-    if (bearer !== undefined) return timingSafeEqual(digest(bearer), this.#tokenHash);
+    if (bearer !== undefined) {
+      if (timingSafeEqual(digest(bearer), this.#tokenHash)) return { principal: owner, role: null };
+      const principal = await this.#accounts.tokens.find(bearer);
+      return principal && { principal, role: null };
+    }
+    const session = this.session(context);
+    const found = session && (await this.#accounts.sessions.find(session));
+    if (found) requireOwnPage(context);
+    return found;
+  }
+
+  session(context: Context): Secret | undefined {
     const cookie = getCookie(context, cookieName(context));
-    return cookie !== undefined && timingSafeEqual(digest(cookie), this.#cookieHash);
+    return cookie === undefined ? undefined : new Secret(cookie);
   }
 
-  /** Turns the token of the link into the cookie. False = the token is not right. */
-  signIn(context: Context, token: string): boolean {
-    if (!timingSafeEqual(digest(token), this.#tokenHash)) return false;
-    setCookie(context, cookieName(context), this.#cookieValue(), {
-      httpOnly: true,
-      sameSite: 'Strict',
-      path: '/',
-      maxAge: cookieAgeS,
-      secure: new URL(context.req.url).protocol === 'https:',
+  giveCookie(context: Context, session: Secret): void {
+    setCookie(context, cookieName(context), session.reveal(), {
+      ...cookieOptions(context),
+      maxAge: sessionIdleMs / 1000,
     });
-    return true;
   }
 
-  /** Derived, so that a stolen cookie jar does not hold the token itself. */
-  #cookieValue(): string {
-    return digest(`touchline cookie of ${this.#token.reveal()}`).toString('hex');
+  takeCookie(context: Context): void {
+    deleteCookie(context, cookieName(context), cookieOptions(context));
   }
 }
 
 /**
- * Refuses requests that a strange page made our user's browser send. A name that an attacker rebinds to 127.0.0.1 shows
- * in `Host`; addresses and `localhost` cannot be rebound. Another site's form or script shows in `Origin`.
+ * A cookie comes along whatever page asks. `SameSite=Strict` keeps other sites out; this keeps out what shares our site and
+ * not our origin (another port of the host), and browsers that know no SameSite: a change has to say where it comes from.
  */
-export function guardOrigin(options: { hostsAllowed: readonly string[] }): MiddlewareHandler {
-  return async (context, next) => {
-    const host = context.req.header('host') ?? '';
-    const hostname = hostnameOf(host);
-    if (!isSafeName(hostname) && !options.hostsAllowed.includes(hostname)) {
-      throw callerError(
-        'web.forbidden',
-        `this server does not answer to the name "${hostname.slice(0, 100)}": use its address or localhost, or add the name to TOUCHLINE_HTTP_HOSTS`,
-      );
-    }
-    const origin = context.req.header('origin');
-    const isOurs = origin === undefined || originHost(origin) === host;
-    const site = context.req.header('sec-fetch-site') ?? 'none';
-    const changesSomething = !['GET', 'HEAD'].includes(context.req.method);
-    if (!isOurs || (changesSomething && site !== 'same-origin' && site !== 'none')) {
-      throw callerError(
-        'web.forbidden',
-        'this request comes from another site; open the page of this server',
-      );
-    }
-    await next();
-  };
+function requireOwnPage(context: Context): void {
+  if (['GET', 'HEAD'].includes(context.req.method)) return;
+  const isOwn =
+    context.req.header('sec-fetch-site') === 'same-origin' || context.req.header('origin') !== undefined;
+  // What `origin` may be is checked for every request, by `guardOrigin`.
+  if (!isOwn) throw callerError('web.forbidden', 'this change does not come from a page of this server');
 }
 
-/** Every answer: no script but ours, no frame, no guessing of types, no address of ours told to others; media from the store. */
-export function secureHeaders(mediaOrigin?: string): MiddlewareHandler {
-  const media = mediaOrigin === undefined ? "'self'" : `'self' ${mediaOrigin}`;
-  // `blob:` is how hls.js hands its pieces to the player (Media Source Extensions).
-  const contentSecurityPolicy = [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    `img-src ${media}`,
-    `media-src ${media} blob:`,
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ');
-  return async (context, next) => {
-    await next();
-    context.header('content-security-policy', contentSecurityPolicy);
-    context.header('x-content-type-options', 'nosniff');
-    context.header('referrer-policy', 'no-referrer');
-    context.header('cross-origin-resource-policy', 'same-origin');
-    context.header('cross-origin-opener-policy', 'same-origin');
-  };
+function cookieOptions(context: Context) {
+  return {
+    httpOnly: true,
+    sameSite: 'Strict',
+    path: '/',
+    secure:
+      new URL(context.req.url).protocol === 'https:' || context.req.header('x-forwarded-proto') === 'https',
+  } as const;
+}
+
+function nobody(): never {
+  throw callerError(
+    'auth.signed-out',
+    'nobody is signed in: sign in on the page of this server, or send "Authorization: Bearer <token>"',
+  );
 }
 
 /** Cookies do not know ports: two servers on one machine must not sign each other out. */
 function cookieName(context: Context): string {
   const port = /:(\d+)$/.exec(context.req.header('host') ?? '')?.[1] ?? '80';
   return `touchline_${port}`;
-}
-
-function hostnameOf(host: string): string {
-  return host
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1')
-    .toLowerCase();
-}
-
-function isSafeName(hostname: string): boolean {
-  return hostname === 'localhost' || isIP(hostname) !== 0;
-}
-
-function originHost(origin: string): string | undefined {
-  return URL.canParse(origin) ? new URL(origin).host : undefined;
 }
 
 /** Comparing digests takes the same time whatever is sent, and lengths need not agree. */

@@ -40,6 +40,7 @@ const titles: Partial<Record<number, string>> = {
   404: 'Not found',
   409: 'Conflict',
   413: 'Too large',
+  429: 'Too many',
   500: 'Internal error',
   503: 'Unavailable',
 };
@@ -47,6 +48,8 @@ const titles: Partial<Record<number, string>> = {
 /** By the end of the code, which is what the desk and the store promise; the first match decides. */
 const rules: readonly (readonly [RegExp, ContentfulStatusCode])[] = [
   [/\.forbidden$/, 403],
+  [/\.too-many$/, 429],
+  [/^auth\.unavailable$/, 503],
   [/^auth\./, 401],
   [/\.not-found$|^store\.bad-key$/, 404],
   [/\.(taken|conflict)$/, 409],

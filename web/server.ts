@@ -1,38 +1,30 @@
 import type { Server, ServerResponse } from 'node:http';
 
 import { serve } from '@hono/node-server';
-import { OpenAPIHono } from '@hono/zod-openapi';
-import { Hono } from 'hono';
+import type { Hono } from 'hono';
 
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Accounts } from '../control/account-desk.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
 import type { FleetDesk } from '../control/open-fleet-desk.ts';
 import type { TimelineDesk } from '../control/timeline-desk.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { Access, guardOrigin, secureHeaders } from './access.ts';
-import { channelRoutes } from './api/channels.ts';
-import { clipRoutes, mediaRoutes } from './api/clips.ts';
-import { fixtureRoutes } from './api/fixtures.ts';
-import { hlsRoutes } from './api/hls.ts';
-import { momentRoutes } from './api/moments.ts';
-import { runRoutes } from './api/runs.ts';
-import { scalingRoutes } from './api/scaling.ts';
-import { stillRoutes } from './api/stills.ts';
-import { timelineRoutes } from './api/timeline.ts';
+import { buildApp } from './app.ts';
 import { EventHub } from './event-hub.ts';
 import { mediaOriginOf } from './media.ts';
-import { operationRoutes } from './operations.ts';
-import { consoleRoutes } from './console-files.ts';
-import { notFound, problem } from './problem.ts';
-import type { WebEnv } from './web-env.ts';
 
-export interface WebOptions {
+/** Whom the web asks. */
+export interface Desks {
+  accounts: Accounts;
   desk: MatchDesk;
   fleet: FleetDesk;
   timeline: TimelineDesk;
+}
+
+export interface WebOptions extends Desks {
   store: ObjectStore;
   clock: Clock;
   log: Log;
@@ -69,7 +61,7 @@ export async function listenWeb(options: WebOptions): Promise<WebServer> {
   await hub.start();
   const stopping = new AbortController();
   const mediaOrigin = await mediaOriginOf(options.store);
-  const app = buildApp({ ...options, mediaOrigin }, hub, stopping.signal, await consoleRoutes());
+  const app = await buildApp({ ...options, mediaOrigin, hub, stopping: stopping.signal });
   const listening = await listen(app, options);
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return {
@@ -80,58 +72,6 @@ export async function listenWeb(options: WebOptions): Promise<WebServer> {
       await closed(listening, options.clock);
     },
   };
-}
-
-function buildApp(
-  options: WebOptions & { mediaOrigin: string | undefined },
-  hub: EventHub,
-  stopping: AbortSignal,
-  pages: Hono,
-): Hono {
-  const { log } = options;
-  const access = new Access(options.token);
-  const api = new OpenAPIHono<WebEnv>();
-  api.use(access.require);
-  api
-    .route('/channels', channelRoutes(options))
-    .route('/moments', momentRoutes(options).hono)
-    .route('/clips', clipRoutes(options))
-    .route('/media', mediaRoutes(options))
-    .route('/fixtures', fixtureRoutes(options))
-    .route('/scaling', scalingRoutes(options))
-    .route('/runs', timelineRoutes(options).hono)
-    .route('/runs', hlsRoutes(options).hono)
-    .route('/runs', stillRoutes(options).hono)
-    .route('/', runRoutes(options))
-    .get('/events', async (context) => {
-      const lastEventId = context.req.header('last-event-id') ?? context.req.query('lastEventId');
-      const stream = await hub.open(lastEventId);
-      if (!stream) throw tooManyWatchers();
-      return context.body(stream, 200, {
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      });
-    });
-  const app = new Hono()
-    .use(secureHeaders(options.mediaOrigin))
-    .use(guardOrigin({ hostsAllowed: options.hostsAllowed }))
-    .route('/', operationRoutes({ ...options, access, stopping }))
-    .route('/', pages)
-    .route('/api/v1', api)
-    .get('/openapi.json', (context) => context.json(openApiOf(api, options.version)));
-  app.onError((error, context) => problem(context, error, log));
-  app.notFound((context) => problem(context, notFound(`address "${context.req.path.slice(0, 200)}"`), log));
-  return app;
-}
-
-/** What can be asked, for programs and their makers. It tells nothing of what is kept here. */
-function openApiOf(api: OpenAPIHono<WebEnv>, version: string): object {
-  return api.getOpenAPI31Document({
-    openapi: '3.1.0',
-    info: { title: 'Touchline', version, description: 'Live sport in, finished clips out.' },
-    servers: [{ url: '/api/v1' }],
-  });
 }
 
 interface Listening {
@@ -173,16 +113,6 @@ function cannotListen({ host, port }: WebOptions, cause: NodeJS.ErrnoException):
   });
 }
 
-function tooManyWatchers(): TouchlineError {
-  return new TouchlineError({
-    code: 'web.unavailable',
-    message: 'no more browsers can watch at once (or the server is stopping): close some tabs',
-    retryable: true,
-    blame: 'environment',
-  });
-}
-
-/** A connection that is kept alive turns idle only after its last answer, so idle ones are looked for until none is left. */
 /**
  * Lets answers that are on their way arrive, then cuts every connection. `server.close` alone would wait for sockets
  * that never asked anything, and browsers hold such in reserve.

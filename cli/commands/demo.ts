@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 
 import { InvalidArgumentError, type Command } from 'commander';
 
+import type { Accounts } from '../../control/account-desk.ts';
+import type { Secret } from '../../core/secret.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Config } from '../config.ts';
 import type { ApiClient } from '../api-client.ts';
@@ -75,12 +77,21 @@ async function withOwnHouse(
   io.progress('starting the database, the workers and the server ...');
   const workforce = { kind: 'fixed', count: Math.max(1, config.workerCount ?? config.coreCount) } as const;
   const parts = { isOpen: true, workforce };
-  await runHouse(settings, parts, log, io.signal, async ({ addresses }) => {
+  await runHouse(settings, parts, log, io.signal, async ({ desks, addresses }) => {
     if (!addresses) return;
     const { url, token } = addresses;
-    io.tell(`The page: ${url}/?token=${token.reveal()}`);
+    io.tell(`The page: ${url}/welcome#${(await demoLink(desks.accounts)).reveal()}`);
     await use(new ApiClient({ url, token }));
   });
+}
+
+/** A link that signs in at once: a demonstration asks nobody for a password. */
+async function demoLink(accounts: Accounts): Promise<Secret> {
+  const name = 'demo';
+  const user =
+    (await accounts.users.find(name)) ??
+    (await accounts.users.create({ name, role: 'admin', passwordHash: null }));
+  return await accounts.makeLink(user.id, true);
 }
 
 async function playMatch(demo: {

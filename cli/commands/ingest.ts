@@ -63,7 +63,7 @@ export function register(program: Command, io: CliIo): void {
         parts,
         log,
         io.signal,
-        async ({ desk }) => await ingest(io, path, options, desk),
+        async ({ desks: { desk } }) => await ingest(io, path, options, desk),
       );
     });
 }

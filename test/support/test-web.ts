@@ -1,6 +1,7 @@
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { listenWeb, type WebOptions } from '../../web/server.ts';
+import { noAccounts } from '../web/fake-accounts.ts';
 import { noFleet } from '../web/fake-fleet.ts';
 import { noTimeline } from '../web/fake-timeline.ts';
 import { memoryStore } from '../web/memory-store.ts';
@@ -10,6 +11,7 @@ export async function startTestWeb(
   options: Pick<WebOptions, 'desk' | 'token'> & Partial<WebOptions>,
 ): Promise<{ url: string; stop: () => Promise<void> }> {
   const server = await listenWeb({
+    accounts: noAccounts(),
     fleet: noFleet(),
     timeline: noTimeline(),
     store: memoryStore(new Map()),

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 
-import { secureHeaders } from '../../web/access.ts';
+import { secureHeaders } from '../../web/guards.ts';
 import { mediaOriginOf, sendObject } from '../../web/media.ts';
 import { memoryStore } from './memory-store.ts';
 

@@ -4,10 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Log } from '../../core/log.ts';
 import { Secret } from '../../core/secret.ts';
-import { listenWeb } from '../../web/server.ts';
 import { FakeDesk } from './fake-desk.ts';
 import { memoryStore } from './memory-store.ts';
-import { noFleet } from './fake-fleet.ts';
 import { startTestWeb } from '../support/test-web.ts';
 
 const token = 'test-token-0123456789';
@@ -52,26 +50,6 @@ describe('who may ask', () => {
       expect((await fetch(url + path, { headers: { authorization: 'Bearer wrong' } })).status).toBe(401);
     },
   );
-
-  it('turns the link with the token into a cookie that scripts cannot read, and a clean address', async () => {
-    const response = await fetch(`${url}/?token=${token}`, { redirect: 'manual' });
-    expect(response.status).toBe(303);
-    expect(response.headers.get('location')).toBe('/');
-    const cookie = response.headers.get('set-cookie') ?? '';
-    expect(cookie).toMatch(/HttpOnly/);
-    expect(cookie).toMatch(/SameSite=Strict/);
-    expect(cookie).not.toContain(token);
-    const signedIn = { cookie: cookie.split(';')[0] ?? '' };
-    expect((await fetch(url, { headers: signedIn })).status).toBe(200);
-    expect((await fetch(`${url}/api/v1/channels`, { headers: signedIn })).status).toBe(200);
-  });
-
-  it('lets nobody in with a wrong link, and says how to get in', async () => {
-    const response = await fetch(`${url}/?token=wrong`, { redirect: 'manual' });
-    expect(response.status).toBe(401);
-    expect(response.headers.get('set-cookie')).toBeNull();
-    expect(await response.text()).toContain('Open the link');
-  });
 
   it.each([
     ['evil.example', 403],
@@ -319,15 +297,7 @@ describe('operations', () => {
 
   it('answer a taken port with a message that says what to do', async () => {
     const port = Number(new URL(url).port);
-    const second = listenWeb({
-      fleet: noFleet(),
-      store: memoryStore(new Map()),
-      desk,
-      port,
-      host: '127.0.0.1',
-      token: new Secret(token),
-      hostsAllowed: [],
-    } as never);
+    const second = startTestWeb({ desk, port, token: new Secret(token) });
     await expect(second).rejects.toMatchObject({
       code: 'web.port-taken',
       message: expect.stringContaining('TOUCHLINE_HTTP_PORT'),

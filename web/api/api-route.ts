@@ -61,7 +61,7 @@ export class ApiRoutes {
     Params extends z.ZodType = z.ZodUnknown,
     Query extends z.ZodType = z.ZodUnknown,
     Body extends z.ZodType = z.ZodUnknown,
-    Answer extends z.ZodType = z.ZodUndefined,
+    Answer extends z.ZodType = z.ZodVoid,
   >(
     spec: RouteSpec<Params, Query, Body, Answer>,
     handle: (

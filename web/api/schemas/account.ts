@@ -5,12 +5,12 @@ import { roles, scopes } from '../../../control/principal.ts';
 /** Shapes of accounts, sessions and tokens, as the API gives and takes them. Times are ms since 1970. */
 
 const scope = z.enum(scopes);
-export const role = z.enum(roles);
+const role = z.enum(roles);
 
 /** What somebody signs in with: visible characters, no spaces at the ends. */
-export const loginName = z.string().trim().min(1).max(60);
+const loginName = z.string().trim().min(1).max(60);
 /** Long rather than complicated (NIST SP 800-63B §5.1.1.2). */
-export const password = z.string().min(10).max(200);
+const password = z.string().min(10).max(200);
 
 /** GET /session: who asks. */
 export const me = z.object({
@@ -25,15 +25,23 @@ export const me = z.object({
 export const signInWish = z.strictObject({ name: z.string().max(200), password: z.string().max(1000) });
 
 /**
- * POST /session/redeem: the code of a one-time link. A link for an account that is there signs in (`password` then sets a new
- * one); the first link of a server, or an invitation, makes the account and needs `name` and `password`: without them the
- * answer is 422 `account.details-needed`, and the code stays good.
+ * POST /session/redeem: the code of a one-time link. Without a password the answer says what is still needed, and the code stays
+ * good; `name` is needed for the first account of a server alone.
  */
 export const redeemWish = z.strictObject({
   code: z.string().max(200),
   name: loginName.optional(),
   password: password.optional(),
 });
+
+export const redeemed = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('signed-in') }),
+  /** The name of the account that is there already; null: choose one. */
+  z.object({ state: z.literal('details-needed'), name: z.string().nullable() }),
+]);
+
+/** PUT /session/password. */
+export const passwordChange = z.strictObject({ old: z.string().max(1000), password });
 
 export const user = z.object({
   id: z.string(),
@@ -44,7 +52,7 @@ export const user = z.object({
   createdAtMs: z.int(),
   lastSeenAtMs: z.int().nullable(),
 });
-/** POST /users answers with the user and a one-time link, shown once: no password goes through other hands. */
+/** POST /users: the answer has the user and a one-time link, shown once: no password goes through other hands. */
 export const userWish = z.strictObject({ name: loginName, role });
 export const userChange = z.strictObject({ role: role.optional(), isDisabled: z.boolean().optional() });
 export const userMade = z.object({ user, link: z.string() });
@@ -76,6 +84,7 @@ export const tokenWish = z.strictObject({
 export const tokenMade = z.object({ token, secret: z.string() });
 
 export type Me = z.infer<typeof me>;
+export type Redeemed = z.infer<typeof redeemed>;
 export type User = z.infer<typeof user>;
 export type UserMade = z.infer<typeof userMade>;
 export type Session = z.infer<typeof session>;

@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
-import { ApiError, ask, wordsOf } from '../../api.ts';
+import type { Redeemed } from '../../../api/schemas/account.ts';
+import { ask, wordsOf } from '../../api.ts';
 import { Field, Form } from '../../form.tsx';
 import { go } from '../../router.ts';
 import { readSession } from '../../session.ts';
@@ -10,32 +11,44 @@ import './login.css';
 /** Where a one-time link leads: `/welcome#code`. The code is in the fragment, which browsers send to nobody. */
 export function WelcomePage() {
   document.title = 'Welcome · Touchline';
-  const state = useSignal<'asking' | 'details' | { fault: string }>('asking');
+  const state = useSignal<'asking' | { name: string | null } | { fault: string }>('asking');
   const code = useSignal('');
 
   useEffect(() => {
     code.value = location.hash.slice(1);
     // It leaves the address bar and the history at once.
     history.replaceState({}, '', '/welcome');
-    redeem({ code: code.value }).catch((error: unknown) => {
-      const isNew = error instanceof ApiError && error.code === 'account.details-needed';
-      state.value = isNew ? 'details' : { fault: wordsOf(error) };
-    });
+    redeem({ code: code.value }).then(
+      (needed) => {
+        if (needed) state.value = needed;
+      },
+      (error: unknown) => {
+        state.value = { fault: wordsOf(error) };
+      },
+    );
   }, [code, state]);
 
   return (
     <main class="login card">
       <h1>Touchline</h1>
       {state.value === 'asking' && <p role="status">Signing in</p>}
-      {state.value === 'details' && (
+      {isNaming(state.value) && (
         <>
-          <p>Choose a name and a password. The link works once; from then on you sign in with these.</p>
+          <p>
+            {state.value.name === null
+              ? 'Choose a name and a password. The link works once; from then on you sign in with these.'
+              : `Hello ${state.value.name}. Choose a password; from then on you sign in with it.`}
+          </p>
           <Form
             label="Your account"
             submit="Begin"
-            onSend={({ name, password }) => redeem({ code: code.value, name, password })}
+            onSend={async ({ name, password }) => {
+              await redeem({ code: code.value, name, password });
+            }}
           >
-            <Field name="name" label="Name" autocomplete="username" maxLength={60} required autofocus />
+            {state.value.name === null && (
+              <Field name="name" label="Name" autocomplete="username" maxLength={60} required autofocus />
+            )}
             <Field
               name="password"
               label="Password"
@@ -49,7 +62,7 @@ export function WelcomePage() {
           </Form>
         </>
       )}
-      {typeof state.value === 'object' && (
+      {isFault(state.value) && (
         <>
           <p class="problem" role="alert">
             {state.value.fault}
@@ -63,8 +76,23 @@ export function WelcomePage() {
   );
 }
 
-async function redeem(wish: Record<string, string | undefined>): Promise<void> {
-  await ask('/session/redeem', { method: 'POST', body: wish });
+type State = 'asking' | { name: string | null } | { fault: string };
+
+function isNaming(state: State): state is { name: string | null } {
+  return typeof state === 'object' && 'name' in state;
+}
+
+function isFault(state: State): state is { fault: string } {
+  return typeof state === 'object' && 'fault' in state;
+}
+
+/** Signs in and goes on, or says what is still needed. */
+async function redeem(
+  wish: Record<string, string | undefined>,
+): Promise<{ name: string | null } | undefined> {
+  const answer = await ask<Redeemed>('/session/redeem', { method: 'POST', body: wish });
+  if (answer.state === 'details-needed') return { name: answer.name };
   await readSession();
   go('/', { replace: true });
+  return undefined;
 }

@@ -1,8 +1,9 @@
 import type { Session } from '../../../api/schemas/account.ts';
 import { ask } from '../../api.ts';
+import { Field, Form } from '../../form.tsx';
 import { useLoaded } from '../../load.ts';
 import { me, signOut } from '../../session.ts';
-import { tellFault } from '../../toasts.tsx';
+import { tell, tellFault } from '../../toasts.tsx';
 import { dateOf } from '../../words.ts';
 
 /** Who one is, and where one is signed in. */
@@ -26,6 +27,31 @@ export function AccountSettings() {
           </button>
         </p>
       </section>
+      {me.value?.role && (
+        <section aria-labelledby="password-title">
+          <h2 id="password-title">Password</h2>
+          <Form
+            label="Password"
+            submit="Change it"
+            onSend={async ({ old, password }) => {
+              await ask('/session/password', { method: 'PUT', body: { old, password } });
+              tell('The password is changed; you are signed out everywhere else');
+              sessions.again();
+            }}
+          >
+            <Field name="old" label="The old one" type="password" autocomplete="current-password" required />
+            <Field
+              name="password"
+              label="The new one"
+              type="password"
+              autocomplete="new-password"
+              minLength={10}
+              maxLength={200}
+              required
+            />
+          </Form>
+        </section>
+      )}
       {sessions.value.value && (
         <section aria-labelledby="sessions-title">
           <h2 id="sessions-title">Where you are signed in</h2>

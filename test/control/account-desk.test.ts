@@ -1,0 +1,245 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import { AccountDesk } from '../../control/account-desk.ts';
+import { sessionAgeMs, sessionIdleMs } from '../../control/accounts/sessions.ts';
+import type { Principal } from '../../control/principal.ts';
+import { systemRandom } from '../../core/random.ts';
+import { Secret } from '../../core/secret.ts';
+import { openCatalogue, type Catalogue } from '../../store/catalogue.ts';
+import { usePostgres } from '../support/postgres.ts';
+
+const postgres = usePostgres();
+let nowMs = 1_000_000_000;
+const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, sleep: async () => {} };
+const password = new Secret('eleven men and a ball');
+const agent = 'Firefox';
+
+let catalogue: Catalogue;
+let desk: AccountDesk;
+beforeEach(async () => {
+  nowMs = 1_000_000_000;
+  catalogue = await openCatalogue({ databaseUrl: await postgres.migratedDatabase() });
+  desk = new AccountDesk({ db: catalogue.db, clock, random: systemRandom });
+  return async () => await catalogue.close();
+});
+
+async function signedInAs(name: string, details: { name?: string; password: Secret } = { name, password }) {
+  const link = await desk.makeLink((await desk.users.isEmpty()) ? null : name);
+  const done = await desk.redeem(link, details, agent);
+  if (done.state !== 'signed-in') throw new Error(done.state);
+  const found = await desk.sessions.find(done.session);
+  if (!found) throw new Error('no session');
+  return { session: done.session, principal: found.principal };
+}
+
+describe('a one-time link', () => {
+  it('makes the first account, an admin, and says before what it needs', async () => {
+    const link = await desk.makeLink(null);
+    expect(await desk.redeem(link, {}, agent)).toEqual({ state: 'details-needed', name: null });
+    expect(await desk.redeem(link, { name: 'Ana' }, agent)).toEqual({ state: 'details-needed', name: null });
+    const done = await desk.redeem(link, { name: 'Ana', password }, agent);
+    expect(done.state).toBe('signed-in');
+    expect(await desk.users.list()).toMatchObject([{ name: 'Ana', role: 'admin', hasPassword: true }]);
+  });
+
+  it('works once, also when two come at the same moment', async () => {
+    const link = await desk.makeLink(null);
+    const both = await Promise.allSettled(
+      ['Ana', 'Ben'].map((name) => desk.redeem(link, { name, password }, agent)),
+    );
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    await expect(desk.redeem(link, { name: 'Cleo', password }, agent)).rejects.toThrow('used already');
+    expect(await desk.users.list()).toHaveLength(1);
+  });
+
+  it('ends after a day, and when a newer one is made for the same person', async () => {
+    const old = await desk.makeLink(null);
+    const link = await desk.makeLink(null);
+    await expect(desk.redeem(old, {}, agent)).rejects.toMatchObject({ code: 'auth.link-over' });
+    nowMs += 24 * 3_600_000;
+    await expect(desk.redeem(link, {}, agent)).rejects.toMatchObject({ code: 'auth.link-over' });
+  });
+
+  it('for somebody who is there sets a new password and ends every session that is open', async () => {
+    const { session } = await signedInAs('Ana');
+    const other = new Secret('another one altogether');
+    const link = await desk.makeLink('ana');
+    expect(await desk.redeem(link, {}, agent)).toEqual({ state: 'details-needed', name: 'Ana' });
+    await desk.redeem(link, { password: other }, agent);
+    expect(await desk.sessions.find(session)).toBeUndefined();
+    expect(await desk.signIn('Ana', password, agent)).toBeUndefined();
+    expect(await desk.signIn('Ana', other, agent)).toBeDefined();
+  });
+
+  it('of a demonstration asks for nothing', async () => {
+    const user = await desk.users.create({ name: 'demo', role: 'admin', passwordHash: null });
+    expect((await desk.redeem(await desk.makeLink(user.id, true), {}, agent)).state).toBe('signed-in');
+  });
+});
+
+describe('signing in', () => {
+  it('takes the right password, whatever the case of the name, and nothing else', async () => {
+    await signedInAs('Ana');
+    expect(await desk.signIn('ANA', password, agent)).toBeDefined();
+    expect(await desk.signIn('Ana', new Secret('eleven men and a bal'), agent)).toBeUndefined();
+    expect(await desk.signIn('Nobody', password, agent)).toBeUndefined();
+  });
+
+  it('lets nobody in by an account that has no password', async () => {
+    await desk.users.create({ name: 'Ben', role: 'editor', passwordHash: null });
+    expect(await desk.signIn('Ben', new Secret(''), agent)).toBeUndefined();
+  });
+
+  it('keeps no password and no session that could be read from the database', async () => {
+    const { session } = await signedInAs('Ana');
+    const { rows } = await catalogue.db
+      .selectFrom('users')
+      .selectAll()
+      .execute()
+      .then(async (users) => ({
+        rows: [...users, ...(await catalogue.db.selectFrom('sessions').selectAll().execute())],
+      }));
+    const text = JSON.stringify(rows);
+    expect(text).not.toContain(password.reveal());
+    expect(text).not.toContain(session.reveal());
+    expect(rows[0]).toMatchObject({
+      password_hash: expect.stringMatching(/^scrypt\$32768\$8\$3\$/) as string,
+    });
+  });
+
+  it('answers busy, not never, when hundreds come at once', async () => {
+    const all = await Promise.allSettled(
+      Array.from({ length: 80 }, () => desk.signIn('Nobody', password, agent)),
+    );
+    const refused = all.filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThan(20);
+    expect(refused[0]).toMatchObject({ reason: { code: 'auth.unavailable', retryable: true } });
+  });
+});
+
+describe('a session', () => {
+  it('ends a fortnight after the last look and 90 days after it began', async () => {
+    const { session } = await signedInAs('Ana');
+    nowMs += sessionIdleMs - 1;
+    expect(await desk.sessions.find(session)).toBeDefined();
+    nowMs += sessionIdleMs;
+    expect(await desk.sessions.find(session)).toBeUndefined();
+
+    const again = await desk.signIn('Ana', password, agent);
+    const beganAtMs = nowMs;
+    while (nowMs < beganAtMs + sessionAgeMs - sessionIdleMs) {
+      nowMs += sessionIdleMs / 2;
+      expect(again && (await desk.sessions.find(again))).toBeDefined();
+    }
+    nowMs = beganAtMs + sessionAgeMs;
+    expect(again && (await desk.sessions.find(again))).toBeUndefined();
+  });
+
+  it('holds what its user may now, and nothing once they are shut out', async () => {
+    await signedInAs('Ana');
+    const { link, user } = await desk.invite({ name: 'Ben', role: 'operator' });
+    const done = await desk.redeem(link, { password }, agent);
+    if (done.state !== 'signed-in') throw new Error(done.state);
+    await desk.users.change(user.id, { role: 'viewer' });
+    expect(await desk.sessions.find(done.session)).toMatchObject({ principal: { scopes: ['read'] } });
+    await desk.users.change(user.id, { isDisabled: true });
+    expect(await desk.sessions.find(done.session)).toBeUndefined();
+    expect(await desk.signIn('Ben', password, agent)).toBeUndefined();
+  });
+});
+
+describe('the last admin', () => {
+  it('can be neither demoted nor shut out, also when two do it to each other at once', async () => {
+    const { principal } = await signedInAs('Ana');
+    await expect(desk.users.change(principal.id, { role: 'viewer' })).rejects.toMatchObject({
+      code: 'account.conflict',
+    });
+    const ben = await desk.users.create({ name: 'Ben', role: 'admin', passwordHash: null });
+    const both = await Promise.allSettled([
+      desk.users.change(principal.id, { role: 'viewer' }),
+      desk.users.change(ben.id, { isDisabled: true }),
+    ]);
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  });
+});
+
+describe('a token', () => {
+  const editor: Principal = { kind: 'user', id: '', name: 'Ben', scopes: ['read', 'review'] };
+
+  async function editorToken(expiresAtMs?: number) {
+    const { id } = await desk.users.create({ name: 'Ben', role: 'editor', passwordHash: null });
+    const made = await desk.tokens.make(
+      { ...editor, id },
+      { name: 'feed', scopes: ['read', 'review'], expiresAtMs },
+    );
+    return { id, ...made };
+  }
+
+  it('stands for its scopes, and for no more than its maker may at this moment', async () => {
+    const { id, secret } = await editorToken();
+    expect(await desk.tokens.find(secret.reveal())).toMatchObject({
+      kind: 'token',
+      scopes: ['read', 'review'],
+    });
+    await desk.users.change(id, { role: 'viewer' });
+    expect(await desk.tokens.find(secret.reveal())).toMatchObject({ scopes: ['read'] });
+    await desk.users.change(id, { isDisabled: true });
+    expect(await desk.tokens.find(secret.reveal())).toBeUndefined();
+  });
+
+  it('cannot be made with more than one may, nor by a token', async () => {
+    const { id } = await desk.users.create({ name: 'Ben', role: 'editor', passwordHash: null });
+    const wish = { name: 'feed', scopes: ['operate' as const] };
+    await expect(desk.tokens.make({ ...editor, id }, wish)).rejects.toMatchObject({ code: 'auth.forbidden' });
+    const byToken: Principal = { kind: 'token', id: 'x', name: 'x', scopes: ['read'] };
+    await expect(desk.tokens.make(byToken, { name: 'y', scopes: ['read'] })).rejects.toMatchObject({
+      code: 'auth.forbidden',
+    });
+  });
+
+  it('ends when it is revoked, by its owner or an admin alone, and at its time', async () => {
+    const { id, token, secret } = await editorToken(nowMs + 1_000);
+    const stranger: Principal = { ...editor, id: 'usr_other' };
+    await expect(desk.tokens.revoke(stranger, token.id)).rejects.toMatchObject({ code: 'token.not-found' });
+    nowMs += 999;
+    expect(await desk.tokens.find(secret.reveal())).toBeDefined();
+    nowMs += 1;
+    expect(await desk.tokens.find(secret.reveal())).toBeUndefined();
+    nowMs -= 500;
+    await desk.tokens.revoke({ ...editor, id }, token.id);
+    expect(await desk.tokens.find(secret.reveal())).toBeUndefined();
+    expect(await desk.tokens.list(id)).toEqual([]);
+  });
+});
+
+describe('a request with a key', () => {
+  const asked = { principalId: 'usr_1', key: 'k1' };
+  const requestHash = Buffer.from('one');
+
+  it('is the first once; then its answer, or a conflict with another request', async () => {
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'first' });
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'in-hand' });
+    await desk.idempotency.finish(asked, { status: 201, body: '{}' });
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({
+      kind: 'done',
+      status: 201,
+      body: '{}',
+    });
+    const other = Buffer.from('two');
+    expect(await desk.idempotency.begin({ ...asked, requestHash: other })).toEqual({ kind: 'other' });
+    expect(await desk.idempotency.begin({ ...asked, principalId: 'usr_2', requestHash })).toEqual({
+      kind: 'first',
+    });
+  });
+
+  it('may come again when it failed, when its server died, and after a day', async () => {
+    await desk.idempotency.begin({ ...asked, requestHash });
+    await desk.idempotency.forget(asked);
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'first' });
+    nowMs += 120_001;
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'first' });
+    await desk.idempotency.finish(asked, { status: 200, body: null });
+    nowMs += 24 * 3_600_000 + 1;
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'first' });
+  });
+});

@@ -1,0 +1,197 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import { AccountDesk } from '../../control/account-desk.ts';
+import { systemClock } from '../../core/clock.ts';
+import { systemRandom } from '../../core/random.ts';
+import { Secret } from '../../core/secret.ts';
+import { openCatalogue } from '../../store/catalogue.ts';
+import { usePostgres } from '../support/postgres.ts';
+import { startTestWeb } from '../support/test-web.ts';
+import { FakeDesk } from './fake-desk.ts';
+
+const postgres = usePostgres();
+const serverToken = 'server-token-0123456789';
+const password = 'eleven men and a ball';
+
+let url: string;
+let accounts: AccountDesk;
+beforeEach(async () => {
+  const catalogue = await openCatalogue({ databaseUrl: await postgres.migratedDatabase() });
+  accounts = new AccountDesk({ db: catalogue.db, clock: systemClock, random: systemRandom });
+  const web = await startTestWeb({ desk: new FakeDesk(), accounts, token: new Secret(serverToken) });
+  ({ url } = web);
+  return async () => {
+    await web.stop();
+    await catalogue.close();
+  };
+});
+
+interface Wish {
+  cookie?: string;
+  bearer?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+async function ask(
+  method: string,
+  path: string,
+  { cookie, bearer, body, headers }: Wish = {},
+): Promise<Response> {
+  return await fetch(`${url}/api/v1${path}`, {
+    method,
+    headers: {
+      ...(cookie === undefined ? {} : { cookie, origin: url }),
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+/** Makes the first account and signs it in. */
+async function firstAdmin(): Promise<string> {
+  const code = (await accounts.makeLink(null)).reveal();
+  const answer = await ask('POST', '/session/redeem', { body: { code, name: 'Ana', password } });
+  expect(await answer.json()).toEqual({ state: 'signed-in' });
+  return cookieOf(answer);
+}
+
+function cookieOf(response: Response): string {
+  return response.headers.get('set-cookie')?.split(';')[0] ?? '';
+}
+
+describe('the door', () => {
+  it('opens by a link, with a cookie that scripts cannot read and other sites cannot send', async () => {
+    const code = (await accounts.makeLink(null)).reveal();
+    const needed = await ask('POST', '/session/redeem', { body: { code } });
+    expect(await needed.json()).toEqual({ state: 'details-needed', name: null });
+    const answer = await ask('POST', '/session/redeem', { body: { code, name: 'Ana', password } });
+    expect(answer.headers.get('set-cookie')).toMatch(/^touchline_\d+=[\w-]{43}; .*HttpOnly; SameSite=Strict/);
+    const cookie = cookieOf(answer);
+    expect(await (await ask('GET', '/session', { cookie })).json()).toMatchObject({
+      name: 'Ana',
+      role: 'admin',
+    });
+    expect((await ask('GET', '/channels', { cookie })).status).toBe(200);
+  });
+
+  it('opens by name and password, and closes', async () => {
+    await firstAdmin();
+    const wrong = await ask('POST', '/session', { body: { name: 'Ana', password: 'wrong' } });
+    expect([wrong.status, wrong.headers.get('set-cookie')]).toEqual([401, null]);
+    const right = await ask('POST', '/session', { body: { name: 'ana', password } });
+    const cookie = cookieOf(right);
+    expect((await ask('GET', '/channels', { cookie })).status).toBe(200);
+    expect((await ask('DELETE', '/session', { cookie })).status).toBe(204);
+    expect((await ask('GET', '/channels', { cookie })).status).toBe(401);
+  });
+
+  it('lets a guesser wait, longer each time, and says how long; the right password as well', async () => {
+    await firstAdmin();
+    const statuses: number[] = [];
+    for (let nth = 0; nth < 7; nth += 1) {
+      statuses.push(
+        (await ask('POST', '/session', { body: { name: 'Ana', password: `wrong ${nth}` } })).status,
+      );
+    }
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
+    const right = await ask('POST', '/session', { body: { name: 'Ana', password } });
+    expect(right.status).toBe(429);
+    expect(Number(right.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  it('answers 401 to a cookie that was made up, and that of another server', async () => {
+    const cookie = (await firstAdmin()).replace(/=.*/, `=${'a'.repeat(43)}`);
+    expect((await ask('GET', '/channels', { cookie })).status).toBe(401);
+    expect((await ask('GET', '/channels', { cookie: 'touchline_1=x' })).status).toBe(401);
+  });
+});
+
+describe('a change by cookie', () => {
+  it('has to come from a page of this server', async () => {
+    const cookie = await firstAdmin();
+    let nth = 0;
+    const post = async (headers: Record<string, string>) =>
+      (
+        await fetch(`${url}/api/v1/channels`, {
+          method: 'POST',
+          headers: { cookie, 'content-type': 'application/json', ...headers },
+          body: JSON.stringify({ name: `pitch-${(nth += 1)}` }),
+        })
+      ).status;
+    expect(await post({})).toBe(403);
+    expect(await post({ origin: 'http://evil.example' })).toBe(403);
+    expect(await post({ origin: url })).toBe(201);
+    expect(await post({ 'sec-fetch-site': 'same-origin' })).toBe(201);
+  });
+});
+
+describe('roles', () => {
+  it('hold: a viewer sees and changes nothing, an editor decides, an admin invites', async () => {
+    const admin = await firstAdmin();
+    const invited = await ask('POST', '/users', { cookie: admin, body: { name: 'Vera', role: 'viewer' } });
+    expect(invited.headers.get('cache-control')).toBe('no-store');
+    const { link } = (await invited.json()) as { link: string };
+    const code = link.split('#')[1] ?? '';
+    const cookie = cookieOf(await ask('POST', '/session/redeem', { body: { code, password } }));
+    expect((await ask('GET', '/moments', { cookie })).status).toBe(200);
+    for (const [method, path, body] of [
+      ['POST', '/moments/mom_1/decision', { decision: 'approved' }],
+      ['POST', '/channels', { name: 'x' }],
+      ['GET', '/users', undefined],
+      ['POST', '/users', { name: 'x', role: 'admin' }],
+      ['PUT', '/scaling/overrides', {}],
+      ['POST', '/ingest', { path: '/etc/passwd', name: 'x' }],
+    ] as const) {
+      const response = await ask(method, path, { cookie, body });
+      expect([path, response.status]).toEqual([path, 403]);
+    }
+  });
+});
+
+describe('a token', () => {
+  it('is shown once and works until it is revoked', async () => {
+    const cookie = await firstAdmin();
+    const made = await ask('POST', '/tokens', { cookie, body: { name: 'feed', scopes: ['read'] } });
+    expect(made.status).toBe(201);
+    const { token, secret } = (await made.json()) as { token: { id: string }; secret: string };
+    expect(await (await ask('GET', '/tokens', { cookie })).text()).not.toContain(secret);
+    expect((await ask('GET', '/channels', { bearer: secret })).status).toBe(200);
+    expect((await ask('POST', '/channels', { bearer: secret, body: { name: 'x' } })).status).toBe(403);
+    expect((await ask('DELETE', `/tokens/${token.id}`, { cookie })).status).toBe(204);
+    expect((await ask('GET', '/channels', { bearer: secret })).status).toBe(401);
+  });
+});
+
+describe('a POST with an Idempotency-Key', () => {
+  const headers = { 'idempotency-key': 'k-1' };
+
+  it('is done once; the same again gets the same answer, another request a conflict', async () => {
+    const body = { decision: 'approved' };
+    const missing = await ask('POST', '/moments/mom_none/decision', { bearer: serverToken, body, headers });
+    expect(missing.status).toBe(404);
+    // A fault is not kept: the key may be used again.
+    const wish = { name: 'nightly', scopes: ['read'] };
+    const first = await ask('POST', '/tokens', { bearer: serverToken, body: wish, headers });
+    expect(first.status).toBe(201);
+    // It holds a secret, which is kept nowhere.
+    const second = await ask('POST', '/tokens', { bearer: serverToken, body: wish, headers });
+    expect([second.status, await second.text()]).toEqual([409, expect.stringContaining('done already')]);
+    const other = await ask('POST', '/tokens', {
+      bearer: serverToken,
+      body: { ...wish, name: 'other' },
+      headers,
+    });
+    expect([other.status, await other.text()]).toEqual([409, expect.stringContaining('another request')]);
+    expect(await accounts.tokens.list(null)).toHaveLength(1);
+  });
+
+  it('that came to nothing to say is answered with nothing again', async () => {
+    const wish = { bearer: serverToken, headers: { 'idempotency-key': 'k-2' } };
+    expect((await ask('POST', '/segments/seg_1/retry', wish)).status).toBe(204);
+    const again = await ask('POST', '/segments/seg_1/retry', wish);
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([204, 'true']);
+  });
+});

@@ -1,0 +1,77 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { Hono } from 'hono';
+
+import { Access } from './access.ts';
+import { tokenRoutes, userRoutes } from './api/accounts.ts';
+import { channelRoutes } from './api/channels.ts';
+import { clipRoutes, mediaRoutes } from './api/clips.ts';
+import { eventRoutes } from './api/events.ts';
+import { fixtureRoutes } from './api/fixtures.ts';
+import { hlsRoutes } from './api/hls.ts';
+import { momentRoutes } from './api/moments.ts';
+import { runRoutes } from './api/runs.ts';
+import { scalingRoutes } from './api/scaling.ts';
+import { doorRoutes, ownSessionRoutes } from './api/session.ts';
+import { stillRoutes } from './api/stills.ts';
+import { timelineRoutes } from './api/timeline.ts';
+import { consoleRoutes } from './console-files.ts';
+import type { EventHub } from './event-hub.ts';
+import { guardOrigin, secureHeaders } from './guards.ts';
+import { doneOnce } from './idempotency.ts';
+import { operationRoutes } from './operations.ts';
+import { notFound, problem } from './problem.ts';
+import type { WebOptions } from './server.ts';
+import type { WebEnv } from './web-env.ts';
+
+interface AppOptions extends WebOptions {
+  /** From where media may come besides this server. */
+  mediaOrigin: string | undefined;
+  hub: EventHub;
+  /** Aborted as soon as the end was asked for. */
+  stopping: AbortSignal;
+}
+
+/** Every address of the server. What stands before `access.require` is open to anybody. */
+export async function buildApp(options: AppOptions): Promise<Hono> {
+  const { log } = options;
+  const access = new Access(options);
+  const all = { ...options, access };
+  const api = new OpenAPIHono<WebEnv>();
+  api.route('/session', doorRoutes(all).hono);
+  api.use(access.require);
+  api.use(doneOnce(options.accounts.idempotency));
+  api
+    .route('/session', ownSessionRoutes(all).hono)
+    .route('/users', userRoutes(all).hono)
+    .route('/tokens', tokenRoutes(all).hono)
+    .route('/channels', channelRoutes(all))
+    .route('/moments', momentRoutes(all).hono)
+    .route('/clips', clipRoutes(all))
+    .route('/media', mediaRoutes(all))
+    .route('/fixtures', fixtureRoutes(all))
+    .route('/scaling', scalingRoutes(all))
+    .route('/runs', timelineRoutes(all).hono)
+    .route('/runs', hlsRoutes(all).hono)
+    .route('/runs', stillRoutes(all).hono)
+    .route('/', runRoutes(all))
+    .route('/events', eventRoutes(all).hono);
+  const app = new Hono()
+    .use(secureHeaders(options.mediaOrigin))
+    .use(guardOrigin({ hostsAllowed: options.hostsAllowed }))
+    .route('/', operationRoutes(all))
+    .route('/', await consoleRoutes())
+    .route('/api/v1', api)
+    .get('/openapi.json', (context) => context.json(openApiOf(api, options.version)));
+  app.onError((error, context) => problem(context, error, log));
+  app.notFound((context) => problem(context, notFound(`address "${context.req.path.slice(0, 200)}"`), log));
+  return app;
+}
+
+/** What can be asked, for programs and their makers. It tells nothing of what is kept here. */
+function openApiOf(api: OpenAPIHono<WebEnv>, version: string): object {
+  return api.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'Touchline', version, description: 'Live sport in, finished clips out.' },
+    servers: [{ url: '/api/v1' }],
+  });
+}
