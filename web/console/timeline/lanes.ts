@@ -47,9 +47,8 @@ export function filmSlots(
   everyMs: number,
 ): { atMs: number; xPx: number; widthPx: number }[] {
   const msPerPx = (view.toMs - view.fromMs) / Math.max(1, view.widthPx);
-  // A whole number of stills per slot, doubled as one zooms out: a slot keeps its picture while the view moves.
-  let slotMs = everyMs;
-  while (slotMs / msPerPx < slotPx) slotMs *= 2;
+  // Whole steps, counted from 0: a slot keeps its place and its picture while the view moves.
+  const slotMs = everyMs * Math.max(1, Math.ceil((slotPx * msPerPx) / everyMs));
   const slots = [];
   for (let nth = Math.floor(view.fromMs / slotMs); nth * slotMs < view.toMs; nth += 1) {
     const atMs = nth * slotMs;

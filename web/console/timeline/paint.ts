@@ -71,7 +71,7 @@ function paintFilm({ pen, view, lanes: { film }, palette }: Paper, scene: Scene,
   pen.rect(0, film.topPx, view.widthPx, film.heightPx);
   pen.clip();
   const slotPx = (film.heightPx * 16) / 9;
-  for (const { atMs, xPx } of filmSlots(view, slotPx, scene.stillEveryMs)) {
+  for (const { atMs, xPx, widthPx } of filmSlots(view, slotPx, scene.stillEveryMs)) {
     if (atMs < scene.data.fromMs || atMs > scene.data.toMs) continue;
     const url = scene.stillUrlAt(atMs);
     const still = url === undefined ? undefined : stills.get(url);
@@ -80,8 +80,22 @@ function paintFilm({ pen, view, lanes: { film }, palette }: Paper, scene: Scene,
       pen.fillRect(xPx + 1, film.topPx, slotPx - 2, film.heightPx);
       continue;
     }
-    const widthPx = Math.min(slotPx * 1.4, (still.naturalWidth / still.naturalHeight) * film.heightPx);
-    pen.drawImage(still, xPx, film.topPx, widthPx, film.heightPx);
+    // As wide as the slot, cut above and below; zoomed in so far that it would lose a third it stands alone.
+    const shownPx = Math.min(widthPx, slotPx * 1.5);
+    const cut = Math.max(0, 1 - (film.heightPx * still.naturalWidth) / (shownPx * still.naturalHeight)) / 2;
+    const { naturalWidth, naturalHeight } = still;
+    const top = naturalHeight * cut;
+    pen.drawImage(
+      still,
+      0,
+      top,
+      naturalWidth,
+      naturalHeight - 2 * top,
+      xPx,
+      film.topPx,
+      shownPx,
+      film.heightPx,
+    );
   }
   pen.restore();
 }

@@ -3,8 +3,10 @@ import type Hls from 'hls.js';
 
 import { type PlaylistPiece, videoTimeOf, wallAtVideoTime } from './run-clock.ts';
 
-/** This near to the newest picture counts as live: three segments of 6 s, which a player keeps in hand. */
-const liveEdgeS = 20;
+/** Three of the usual segments in hand. hls.js would take three of the longest: half a minute. */
+const liveSyncS = 12;
+/** This near to the newest picture counts as live: what is in hand, and a segment of 6 s that is still to come. */
+const liveEdgeS = liveSyncS + 8;
 /** A stream that breaks again and again is shown as broken. */
 const recoveriesMax = 6;
 
@@ -40,7 +42,7 @@ export class HlsPlayer {
     // The policy of the page allows no worker made of a blob.
     const hls = new HlsLight({
       enableWorker: false,
-      liveSyncDurationCount: 3,
+      liveSyncDuration: liveSyncS,
       liveDurationInfinity: true,
       // Two hours at 8 Mbit/s would be 7 GB: what lies behind is fetched again.
       backBufferLength: 30,

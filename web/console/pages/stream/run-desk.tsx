@@ -146,7 +146,7 @@ export function RunDesk({ run, channel }: { run: RunBody; channel: ChannelBody }
           runId={run.id}
           threshold={threshold}
           value={line.value ?? threshold}
-          momentCount={answer.value.moments.length}
+          endMs={answer.value.endMs}
           onInput={(value) => (line.value = value)}
         />
       </div>

@@ -11,11 +11,11 @@ export function ThresholdRow(props: {
   threshold: number;
   /** Where the line is. */
   value: number;
-  /** Changes when the run has more. */
-  momentCount: number;
+  /** How long the run is: when it has more, it is counted again. */
+  endMs: number;
   onInput: (value: number) => void;
 }) {
-  const { runId, threshold, value, momentCount, onInput } = props;
+  const { runId, threshold, value, endMs, onInput } = props;
   const counts = useSignal<ThresholdCounts | undefined>(undefined);
   useEffect(() => {
     let isNewest = true;
@@ -34,7 +34,7 @@ export function ThresholdRow(props: {
       isNewest = false;
       clearTimeout(timer);
     };
-  }, [runId, value, momentCount]);
+  }, [runId, value, endMs]);
 
   const count = countAt(counts.value, value);
   const isMoved = Math.abs(value - threshold) > 0.004;
