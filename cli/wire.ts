@@ -8,6 +8,7 @@ import { AccountDesk } from '../control/account-desk.ts';
 import { openFleetDesk } from '../control/open-fleet-desk.ts';
 import { openMatchDesk } from '../control/open-match-desk.ts';
 import { openTimelineDesk } from '../control/timeline-desk.ts';
+import { FeedHistory } from '../control/watch/feed-history.ts';
 import type { Clock } from '../core/clock.ts';
 import { requireFfmpeg } from '../core/ffmpeg.ts';
 import { findNvenc } from '../core/ffmpeg-hardware.ts';
@@ -125,7 +126,9 @@ async function runParts(
             await import('./wire-medialive.ts')
           ).openMediaLive(config, { store, folder: ingestFolder, clock, random, log });
     if (mediaLive) closing.unshift(async () => mediaLive.close());
+    const history = new FeedHistory({ clock });
     const { desk, run, abandon } = await openMatchDesk({
+      onHealth: history.note,
       catalogue,
       queue,
       store,
@@ -145,7 +148,15 @@ async function runParts(
         return { local: driver.local, ...(aws ? { medialive: aws } : {}) };
       },
     });
-    const timeline = openTimelineDesk({ catalogue, store, clock, log: log.child({ part: 'timeline' }) });
+    const timeline = openTimelineDesk({
+      catalogue,
+      store,
+      clock,
+      random,
+      log: log.child({ part: 'timeline' }),
+      match: desk,
+      history,
+    });
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
     const desks = { accounts, desk, fleet: fleet.desk, timeline };
     const open = await openDoors(config, { desks, store, local: driver.local }, log).catch(

@@ -8,11 +8,13 @@ import { clipRoutes, mediaRoutes } from './api/clips.ts';
 import { eventRoutes } from './api/events.ts';
 import { fixtureRoutes } from './api/fixtures.ts';
 import { hlsRoutes } from './api/hls.ts';
+import { liveRoutes } from './api/live.ts';
 import { momentRoutes } from './api/moments.ts';
 import { runRoutes } from './api/runs.ts';
 import { scalingRoutes } from './api/scaling.ts';
 import { doorRoutes, ownSessionRoutes } from './api/session.ts';
-import { stillRoutes } from './api/stills.ts';
+import { shareLinkRoutes, shareRoutes } from './api/share.ts';
+import { channelStillRoutes, stillRoutes } from './api/stills.ts';
 import { timelineRoutes } from './api/timeline.ts';
 import { consoleRoutes } from './console-files.ts';
 import type { EventHub } from './event-hub.ts';
@@ -38,12 +40,16 @@ export async function buildApp(options: AppOptions): Promise<Hono> {
   const all = { ...options, access };
   const api = new OpenAPIHono<WebEnv>();
   api.route('/session', doorRoutes(all).hono);
+  api.route('/share', shareRoutes(all).hono);
   api.use(access.require);
   api.use(doneOnce(options.accounts.idempotency));
   api
     .route('/session', ownSessionRoutes(all).hono)
     .route('/users', userRoutes(all).hono)
     .route('/tokens', tokenRoutes(all).hono)
+    .route('/channels', shareLinkRoutes(all).hono)
+    .route('/channels', channelStillRoutes(all).hono)
+    .route('/live', liveRoutes(all).hono)
     .route('/channels', channelRoutes(all))
     .route('/moments', momentRoutes(all).hono)
     .route('/clips', clipRoutes(all))

@@ -8,7 +8,7 @@ import type { Log } from '../core/log.ts';
 export function problem(context: Context, thrown: unknown, log: Log): Response {
   const error = asTouchlineError(thrown);
   const status = statusOf(error);
-  if (status >= 500) log.error('request failed', { path: context.req.path, error });
+  if (status >= 500) log.error('request failed', { path: withoutSecrets(context.req.path), error });
   // What was not foreseen may hold anything: it goes to the log, not to the caller.
   const isForeseen = error.code !== 'unknown';
   return context.json(
@@ -23,6 +23,11 @@ export function problem(context: Context, thrown: unknown, log: Log): Response {
     status,
     { 'content-type': 'application/problem+json' },
   );
+}
+
+/** The address of a contributor's page is its secret. */
+export function withoutSecrets(path: string): string {
+  return path.replace(/\/(share|c)\/[^/]+/, '/$1/***');
 }
 
 export function notFound(what: string): TouchlineError {

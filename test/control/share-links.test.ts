@@ -89,10 +89,7 @@ describe('a share link', () => {
     await expect(links.revoke('ch_two', other.link.id)).rejects.toMatchObject({
       code: 'share-link.not-found',
     });
-    expect((await links.list('ch_one')).map(({ revokedAtMs }) => revokedAtMs === null).toSorted()).toEqual([
-      false,
-      true,
-    ]);
+    expect((await links.list('ch_one')).filter(({ revokedAtMs }) => revokedAtMs === null)).toHaveLength(1);
   });
 
   it('ends its key with its time', async () => {

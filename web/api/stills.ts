@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 
+import type { MatchDesk } from '../../control/match-desk.ts';
 import type { Still, TimelineDesk } from '../../control/timeline-desk.ts';
 import { matchesEtag } from '../media.ts';
 import { ApiRoutes } from './api-route.ts';
@@ -24,6 +25,31 @@ export function stillRoutes({ timeline: desk }: { timeline: TimelineDesk }): Api
       const seq = Number.parseInt(params.name, 10);
       const still = await desk.segmentStill(params.id, seq, context.req.header('if-none-match'));
       return sendStill(context, still, 'private, max-age=31536000, immutable');
+    },
+  );
+}
+
+/** The newest picture of a channel. `{id}` may be its name. */
+export function channelStillRoutes({
+  timeline,
+  desk,
+}: {
+  timeline: TimelineDesk;
+  desk: Pick<MatchDesk, 'getChannel'>;
+}): ApiRoutes {
+  return new ApiRoutes('stills').add(
+    {
+      method: 'get',
+      path: '/{id}/still.jpg',
+      scope: 'read',
+      summary: 'The newest keyframe of a channel, 320 wide at most',
+      params: z.object({ id: z.string().min(1).max(200) }),
+      file: 'image/jpeg',
+    },
+    async ({ context, params }) => {
+      const channelId = (await desk.getChannel(params.id)).id;
+      const still = await timeline.channelStill(channelId, context.req.header('if-none-match'));
+      return sendStill(context, still, 'private, no-cache');
     },
   );
 }
