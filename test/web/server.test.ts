@@ -382,3 +382,38 @@ function recordingLog(lines: string[]): Log {
   };
   return { debug: record, info: record, warn: record, error: record, child: () => recordingLog(lines) };
 }
+
+/** The door, and what a contributor's link shows. */
+const openToAnybody = [
+  'delete /session',
+  'get /session',
+  'get /share/{secret}',
+  'get /share/{secret}/still.jpg',
+  'post /session',
+  'post /session/redeem',
+];
+
+describe('the OpenAPI document', () => {
+  it('names every address of the API, and who may ask it', async () => {
+    const document = (await (await fetch(`${url}/openapi.json`)).json()) as {
+      openapi: string;
+      paths: Record<string, Record<string, { security: unknown[]; responses: Record<string, unknown> }>>;
+    };
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.paths).length).toBeGreaterThan(25);
+    const open = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { security }]) =>
+        security.length === 0 ? [`${method} ${path}`] : [],
+      ),
+    );
+    expect(open.toSorted()).toEqual(openToAnybody);
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const [method, { security }] of Object.entries(methods)) {
+        if (security.length === 0) continue;
+        const address = `${url}/api/v1${path.replaceAll(/\{\w+\}/g, 'x')}`;
+        const { status } = await fetch(address, { method: method.toUpperCase() });
+        expect([method, path, status]).toEqual([method, path, 401]);
+      }
+    }
+  });
+});

@@ -1,34 +1,74 @@
-import { Hono, type Context } from 'hono';
+import type { Context } from 'hono';
 import { z } from 'zod';
 
 import type { FleetDesk } from '../../control/open-fleet-desk.ts';
 import { callerError } from '../problem.ts';
-import { parseBody, parseQuery, readText } from './parse.ts';
+import { ApiRoutes } from './api-route.ts';
+import { readText } from './parse.ts';
 
 /** A season of every league of a country. */
 const calendarBytesMax = 5_000_000;
 
 /** What will be played, and when: machines are there before the kick-off. */
-export function fixtureRoutes({ fleet: { schedule } }: { fleet: FleetDesk }): Hono {
-  return new Hono()
-    .get('/', async (context) => {
-      const { from, limit } = parseQuery(context, listQuery);
-      const fromMs = from === undefined ? undefined : Date.parse(from);
-      return context.json({ fixtures: await schedule.list({ fromMs, limit }) });
-    })
-    .post('/', async (context) => {
-      const { kickOffAt, lengthMinutes, ...wish } = await parseBody(context, fixtureWish);
-      const lengthMs = lengthMinutes === undefined ? undefined : lengthMinutes * 60_000;
-      return context.json(await schedule.add({ ...wish, kickOffAtMs: Date.parse(kickOffAt), lengthMs }), 201);
-    })
-    .post('/import', async (context) => {
-      const query = parseQuery(context, importQuery);
-      const text = await readText(context, calendarBytesMax, 'a calendar');
-      if (!isCalendar(context))
-        throw callerError('web.invalid', 'the body is to be a calendar: content-type text/calendar');
-      return context.json(await schedule.importCalendar(text, query));
-    })
-    .delete('/:id', async (context) => context.json(await schedule.cancel(context.req.param('id'))));
+export function fixtureRoutes({ fleet: { schedule } }: { fleet: FleetDesk }): ApiRoutes {
+  return new ApiRoutes('fixtures')
+    .add(
+      {
+        method: 'get',
+        path: '/',
+        scope: 'read',
+        summary: 'What will be played, by kick-off',
+        query: listQuery,
+        answer: z.object({ fixtures: z.array(fixtureBody) }),
+      },
+      async ({ query: { from, limit } }) => {
+        const fromMs = from === undefined ? undefined : Date.parse(from);
+        return { fixtures: await schedule.list({ fromMs, limit }) };
+      },
+    )
+    .add(
+      {
+        method: 'post',
+        path: '/',
+        scope: 'operate',
+        summary: 'A match to come',
+        body: fixtureWish,
+        answer: fixtureBody,
+        status: 201,
+      },
+      async ({ body: { kickOffAt, lengthMinutes, ...wish } }) => {
+        const lengthMs = lengthMinutes === undefined ? undefined : lengthMinutes * 60_000;
+        return await schedule.add({ ...wish, kickOffAtMs: Date.parse(kickOffAt), lengthMs });
+      },
+    )
+    .add(
+      {
+        method: 'post',
+        path: '/import',
+        scope: 'operate',
+        summary: 'A calendar (RFC 5545) of matches; the same source again replaces what it said before',
+        query: importQuery,
+        rawBody: 'text/calendar',
+        answer: z.looseObject({}),
+      },
+      async ({ context, query }) => {
+        const text = await readText(context, calendarBytesMax, 'a calendar');
+        if (!isCalendar(context))
+          throw callerError('web.invalid', 'the body is to be a calendar: content-type text/calendar');
+        return { ...(await schedule.importCalendar(text, query)) };
+      },
+    )
+    .add(
+      {
+        method: 'delete',
+        path: '/{id}',
+        scope: 'operate',
+        summary: 'Call a match off',
+        params: z.object({ id: z.string() }),
+        answer: fixtureBody,
+      },
+      async ({ params }) => await schedule.cancel(params.id),
+    );
 }
 
 function isCalendar(context: Context): boolean {
@@ -37,6 +77,19 @@ function isCalendar(context: Context): boolean {
 
 const instant = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-28T15:00:00Z' });
 const name = z.string().trim().min(1).max(200);
+
+const fixtureBody = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    channel: z.string().nullable(),
+    kickOffAtMs: z.int(),
+    lengthMs: z.int(),
+    priority: z.int(),
+    source: z.string(),
+    isCancelled: z.boolean(),
+  })
+  .meta({ id: 'Fixture' });
 
 const listQuery = z.strictObject({
   from: instant.optional(),

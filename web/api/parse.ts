@@ -18,11 +18,6 @@ export async function parseBody<S extends z.ZodType>(context: Context, schema: S
   return checked(schema, body, 'body');
 }
 
-/** The query string, as `schema` wants it: numbers through `z.coerce`. */
-export function parseQuery<S extends z.ZodType>(context: Context, schema: S): z.infer<S> {
-  return checked(schema, context.req.query(), 'query');
-}
-
 /** How many rows one answer holds at the most; a page of the console shows 50. */
 export const limit = z.coerce.number().int().min(1).max(200).default(50);
 

@@ -1,45 +1,91 @@
-import { Hono } from 'hono';
 import { z } from 'zod';
 
 import type { MatchDesk } from '../../control/match-desk.ts';
-import { id, limit, parseBody, parseQuery, present } from './parse.ts';
+import { ApiRoutes } from './api-route.ts';
+import { id, limit, present } from './parse.ts';
+import { fileWish, runBody, runReportBody, segmentBody } from './schemas/run.ts';
 
 /** Runs and the ledger of their segments: where each stands, what died and why, and another chance for it. */
-export function runRoutes({ desk }: { desk: MatchDesk }): Hono {
-  return new Hono()
-    .get('/runs', async (context) =>
-      context.json({ runs: await desk.listRuns(present(parseQuery(context, runQuery))) }),
+export function runRoutes({ desk }: { desk: MatchDesk }): ApiRoutes {
+  return new ApiRoutes('runs')
+    .add(
+      {
+        method: 'get',
+        path: '/runs',
+        scope: 'read',
+        summary: 'Runs, newest first',
+        query: z.strictObject({ channelId: id.optional(), limit }),
+        answer: z.object({ runs: z.array(runBody) }),
+      },
+      async ({ query }) => ({ runs: await desk.listRuns(present(query)) }),
     )
-    .get('/runs/:id', async (context) => context.json(await desk.getRun(context.req.param('id'))))
-    .get('/runs/:id/report', async (context) => context.json(await desk.runReport(context.req.param('id'))))
-    .get('/runs/:id/segments', async (context) => {
-      const query = parseQuery(context, segmentQuery);
-      const filter = { ...present(query), runId: context.req.param('id') };
-      return context.json({ segments: await desk.listSegments(filter) });
-    })
-    .get('/dead', async (context) =>
-      context.json({ segments: await desk.listDead(present(parseQuery(context, deadQuery))) }),
+    .add(
+      { method: 'get', path: '/runs/{id}', scope: 'read', summary: 'One run', params: byId, answer: runBody },
+      async ({ params }) => await desk.getRun(params.id),
     )
-    .post('/segments/:id/retry', async (context) => {
-      await desk.retrySegment(context.req.param('id'));
-      return context.body(null, 204);
-    })
-    .post('/ingest', async (context) => {
-      const wish = await parseBody(context, fileWish);
-      return context.json(await desk.ingestFile(present(wish)), 202);
-    });
+    .add(
+      {
+        method: 'get',
+        path: '/runs/{id}/report',
+        scope: 'read',
+        summary: 'The outcome of a run',
+        params: byId,
+        answer: runReportBody,
+      },
+      async ({ params }) => await desk.runReport(params.id),
+    )
+    .add(
+      {
+        method: 'get',
+        path: '/runs/{id}/segments',
+        scope: 'read',
+        summary: 'The segments of a run and where each stands; the next page begins after the last seq',
+        params: byId,
+        query: segmentQuery,
+        answer: segments,
+      },
+      async ({ params, query }) => ({
+        segments: await desk.listSegments({ ...present(query), runId: params.id }),
+      }),
+    )
+    .add(
+      {
+        method: 'get',
+        path: '/dead',
+        scope: 'read',
+        summary: 'Segments that could not be looked at, and why',
+        query: z.strictObject({ runId: id.optional(), limit }),
+        answer: segments,
+      },
+      async ({ query }) => ({ segments: await desk.listDead(present(query)) }),
+    )
+    .add(
+      {
+        method: 'post',
+        path: '/segments/{id}/retry',
+        scope: 'operate',
+        summary: 'Another chance for a dead segment',
+        params: byId,
+      },
+      async ({ params }) => await desk.retrySegment(params.id),
+    )
+    .add(
+      {
+        method: 'post',
+        path: '/ingest',
+        scope: 'channels',
+        summary: "Take in a file of the server's machine",
+        body: fileWish,
+        answer: z.object({ channelId: z.string(), runId: z.string() }),
+        status: 202,
+      },
+      async ({ body }) => await desk.ingestFile(present(body)),
+    );
 }
 
-const runQuery = z.strictObject({ channelId: id.optional(), limit });
-const deadQuery = z.strictObject({ runId: id.optional(), limit });
+const byId = z.object({ id: z.string() });
+const segments = z.object({ segments: z.array(segmentBody) });
 const segmentQuery = z.strictObject({
   afterSeq: z.coerce.number().int().min(-1).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(500),
-});
-/** The file lies on the machine of the server: the caller holds the token, and with it this machine's footage. */
-const fileWish = z.strictObject({
-  path: z.string().min(1).max(4096).startsWith('/', 'has to be an absolute path'),
-  name: z.string().min(1).max(200),
-  sport: z.string().min(1).max(60).optional(),
-  isRealtime: z.boolean().optional(),
 });

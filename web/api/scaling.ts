@@ -1,53 +1,101 @@
-import { Hono } from 'hono';
 import { z } from 'zod';
 
 import type { FleetDesk } from '../../control/open-fleet-desk.ts';
 import { backlogPerInstance, loadByInstance } from '../../control/worker-registry.ts';
-import { limit, parseBody, parseQuery } from './parse.ts';
+import { ApiRoutes } from './api-route.ts';
+import { limit } from './parse.ts';
 
 /** How many machines there are, why, and the operator's word about it. */
-export function scalingRoutes({ fleet }: { fleet: FleetDesk }): Hono {
+export function scalingRoutes({ fleet }: { fleet: FleetDesk }): ApiRoutes {
   const { records, registry, load } = fleet;
-  return new Hono()
-    .get('/', async (context) => {
-      const [last] = await records.list({ limit: 1 });
-      const [changed] = await records.list({ limit: 1, hasSnapshot: true });
-      const workers = await registry.list();
-      const backlog = await load.readBacklog(workers);
-      return context.json({
-        workers,
-        instances: loadByInstance(workers),
-        backlog,
-        backlogPerInstance: backlogPerInstance(backlog, workers) ?? null,
-        overrides: await records.overrides(),
-        bootMsP95: (await registry.bootMsP95()) ?? null,
-        last: last ?? null,
-        lastChange: changed ?? null,
-      });
-    })
-    .get('/decisions', async (context) => {
-      const { beforeId, until, changes, limit } = parseQuery(context, decisionQuery);
-      const untilMs = until === undefined ? undefined : Date.parse(until);
-      const decisions = await records.list({ limit, beforeId, untilMs, hasSnapshot: changes });
-      const next = decisions.length === limit ? (decisions.at(-1)?.id ?? null) : null;
-      return context.json({ decisions, next });
-    })
-    .put('/overrides', async (context) => {
-      const { pin, isInPaused, isOutPaused } = await parseBody(context, overridesWish);
-      const before = await records.overrides();
-      await records.setOverrides({
-        pin:
-          pin === undefined
-            ? before.pin
-            : pin === null
-              ? undefined
-              : { count: pin.count, untilMs: Date.parse(pin.until) },
-        isInPaused: isInPaused ?? before.isInPaused,
-        isOutPaused: isOutPaused ?? before.isOutPaused,
-      });
-      return context.json(await records.overrides());
-    });
+  return new ApiRoutes('scaling')
+    .add(
+      {
+        method: 'get',
+        path: '/',
+        scope: 'read',
+        summary: 'The fleet now: workers, backlog for each machine, the last decision',
+        answer: z.looseObject({}),
+      },
+      async () => {
+        const [last] = await records.list({ limit: 1 });
+        const [changed] = await records.list({ limit: 1, hasSnapshot: true });
+        const workers = await registry.list();
+        const backlog = await load.readBacklog(workers);
+        return {
+          workers,
+          instances: loadByInstance(workers),
+          backlog,
+          backlogPerInstance: backlogPerInstance(backlog, workers) ?? null,
+          overrides: await records.overrides(),
+          bootMsP95: (await registry.bootMsP95()) ?? null,
+          last: last ?? null,
+          lastChange: changed ?? null,
+        };
+      },
+    )
+    .add(
+      {
+        method: 'get',
+        path: '/decisions',
+        scope: 'read',
+        summary: 'What was decided about the fleet, and why, newest first',
+        query: decisionQuery,
+        answer: z.object({ decisions: z.array(decisionBody), next: z.int().nullable() }),
+      },
+      async ({ query: { beforeId, until, changes, limit } }) => {
+        const untilMs = until === undefined ? undefined : Date.parse(until);
+        const decisions = await records.list({ limit, beforeId, untilMs, hasSnapshot: changes });
+        return { decisions, next: decisions.length === limit ? (decisions.at(-1)?.id ?? null) : null };
+      },
+    )
+    .add(
+      {
+        method: 'put',
+        path: '/overrides',
+        scope: 'operate',
+        summary: 'Pin the number of machines, or pause scaling in or out',
+        body: overridesWish,
+        answer: overridesBody,
+      },
+      async ({ body: { pin, isInPaused, isOutPaused } }) => {
+        const before = await records.overrides();
+        await records.setOverrides({
+          pin:
+            pin === undefined
+              ? before.pin
+              : pin === null
+                ? undefined
+                : { count: pin.count, untilMs: Date.parse(pin.until) },
+          isInPaused: isInPaused ?? before.isInPaused,
+          isOutPaused: isOutPaused ?? before.isOutPaused,
+        });
+        return await records.overrides();
+      },
+    );
 }
+
+const decisionBody = z
+  .object({
+    id: z.int(),
+    atMs: z.int(),
+    provider: z.string(),
+    neededCount: z.int(),
+    desiredCount: z.int(),
+    /** One sentence. */
+    reason: z.string(),
+    decision: z.unknown(),
+    outcomes: z.unknown(),
+    /** Every input; null where nothing had changed since the last one that has it. */
+    snapshot: z.unknown(),
+  })
+  .meta({ id: 'ScalingDecision' });
+
+const overridesBody = z.object({
+  pin: z.object({ count: z.int(), untilMs: z.int() }).optional(),
+  isInPaused: z.boolean(),
+  isOutPaused: z.boolean(),
+});
 
 const instant = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-28T15:00:00Z' });
 

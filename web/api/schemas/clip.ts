@@ -30,3 +30,32 @@ export const clipBody = z
   .meta({ id: 'Clip' });
 
 export type ClipBody = z.infer<typeof clipBody>;
+
+/** Times are ms since 1970, and since the moment on the pitch. */
+export const waterfallBody = z.object({
+  clipId: z.string(),
+  momentId: z.string(),
+  steps: z.array(
+    z.object({
+      step: z.enum([
+        'happened',
+        'segment-closed',
+        'queued',
+        'analysis-started',
+        'analysed',
+        'decided',
+        'fast-cut-started',
+        'fast-cut',
+        'fast-visible',
+        'exact-cut-started',
+        'exact-cut',
+        'exact-visible',
+      ]),
+      atMs: z.int(),
+      sinceHappenedMs: z.int(),
+      instanceId: z.string().optional(),
+    }),
+  ),
+});
+
+export type WaterfallBody = z.infer<typeof waterfallBody>;

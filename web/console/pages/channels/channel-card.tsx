@@ -1,33 +1,12 @@
 import { useSignal } from '@preact/signals';
 
+import type { ChannelBody, KeyMade } from '../../../api/schemas/channel.ts';
 import type { ShareLinkMade } from '../../../api/schemas/contributor.ts';
 import { ask } from '../../api.ts';
 import { Secret } from '../../form.tsx';
 import { may } from '../../session.ts';
 import { tell, tellFault } from '../../toasts.tsx';
 import { dateOf } from '../../words.ts';
-
-/** What the page takes of a channel. */
-export interface ChannelBody {
-  id: string;
-  name: string;
-  sport: string;
-  state: string;
-  stateReason: string | null;
-  driver: string;
-  keys: { id: string; createdAtMs: number }[];
-  endpoints: { label: string; url: string }[];
-  ingest: { rtmp: string };
-  health: {
-    bitrateBps: number;
-    framesPerSecond: number;
-    width: number;
-    height: number;
-    hasAudio: boolean;
-    keyframeIntervalMs: number;
-    advice: string[];
-  } | null;
-}
 
 const tones: Record<string, string> = { live: 'good', degraded: 'warn', waiting: 'warn', failed: 'bad' };
 
@@ -93,12 +72,9 @@ export function ChannelCard({ channel, onChange }: { channel: ChannelBody; onCha
             <button
               type="button"
               onClick={act(async () => {
-                const { ingest } = await ask<{ ingest: { rtmp: string; key: string } }>(
-                  `/channels/${id}/keys`,
-                  {
-                    method: 'POST',
-                  },
-                );
+                const { ingest } = await ask<KeyMade>(`/channels/${id}/keys`, {
+                  method: 'POST',
+                });
                 secrets.value = [{ label: 'New stream key, shown this once', value: ingest.key }];
               })}
             >

@@ -1,23 +1,19 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
+import type { ChannelBody, ChannelMade } from '../../../api/schemas/channel.ts';
 import { ask } from '../../api.ts';
 import { Field, Form, Secret } from '../../form.tsx';
 import { listen } from '../../live/live-events.ts';
 import { useLoaded } from '../../load.ts';
 import { may } from '../../session.ts';
-import { ChannelCard, type ChannelBody } from './channel-card.tsx';
+import { ChannelCard } from './channel-card.tsx';
 import './channels.css';
-
-interface MadeChannel {
-  name: string;
-  ingest: { rtmp: string; key: string };
-}
 
 /** Every input and its state; where channels begin and end. */
 export function ChannelsPage(_props: { params: Record<string, string> }) {
   const channels = useLoaded<{ channels: ChannelBody[] }>('/channels');
-  const made = useSignal<MadeChannel | undefined>(undefined);
+  const made = useSignal<ChannelMade | undefined>(undefined);
   useEffect(
     () =>
       listen({
@@ -29,7 +25,7 @@ export function ChannelsPage(_props: { params: Record<string, string> }) {
     [channels],
   );
   const create = async ({ name, sport }: Record<string, string>): Promise<void> => {
-    made.value = await ask<MadeChannel>('/channels', { method: 'POST', body: { name, sport } });
+    made.value = await ask<ChannelMade>('/channels', { method: 'POST', body: { name, sport } });
     channels.again();
   };
   const list = channels.value.value?.channels;

@@ -1,13 +1,8 @@
+import type { WaterfallBody } from '../../../api/schemas/clip.ts';
 import { useLoaded } from '../../load.ts';
 import { spanOf } from '../../words.ts';
 import { slowestOf, stretchesOf, type Stretch } from './waterfall.ts';
 import './operations.css';
-
-interface WaterfallBody {
-  clipId: string;
-  momentId: string;
-  steps: { step: string; atMs: number; sinceHappenedMs: number; instanceId?: string }[];
-}
 
 /** Whistle to visible, and which step took longest. */
 export function WaterfallPage({ params }: { params: Record<string, string> }) {

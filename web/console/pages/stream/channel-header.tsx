@@ -6,7 +6,7 @@ import { Secret } from '../../form.tsx';
 import { may } from '../../session.ts';
 import { tellFault } from '../../toasts.tsx';
 import { timeOfDay } from '../../words.ts';
-import type { ChannelBody } from '../channels/channel-card.tsx';
+import type { ChannelBody } from '../../../api/schemas/channel.ts';
 import type { RunBody } from './stream-api.ts';
 
 const tones: Record<string, string> = { live: 'good', degraded: 'warn', waiting: 'warn', failed: 'bad' };

@@ -1,4 +1,4 @@
-import type { ChannelBody } from '../channels/channel-card.tsx';
+import type { ChannelBody } from '../../../api/schemas/channel.ts';
 
 /** What the feed looks like now, and what to do about it. */
 export function HealthTab({ channel }: { channel: ChannelBody }) {
