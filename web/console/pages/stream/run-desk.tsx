@@ -7,7 +7,7 @@ import { may } from '../../session.ts';
 import { Timeline } from '../../timeline/timeline.tsx';
 import { tell, tellFault } from '../../toasts.tsx';
 import { clockOf } from '../../words.ts';
-import type { ChannelBody } from '../channels/channel-card.tsx';
+import type { ChannelBody } from '../../../api/schemas/channel.ts';
 import { LivePicture, type PictureHandle } from './live-picture.tsx';
 import { runMsOf, wallOf } from './run-clock.ts';
 import { clipByHand, decide, playlistUrl, type RunBody, stillUrl } from './stream-api.ts';

@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import { listen } from '../../live/live-events.ts';
 import { useLoaded } from '../../load.ts';
 import { ChannelHeader } from './channel-header.tsx';
-import type { ChannelBody } from '../channels/channel-card.tsx';
+import type { ChannelBody } from '../../../api/schemas/channel.ts';
 import { RunDesk } from './run-desk.tsx';
 import { readRuns, type RunBody } from './stream-api.ts';
 import './stream.css';

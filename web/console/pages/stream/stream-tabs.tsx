@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 
 import type { TimelineAnswer, TimelineMomentMark } from '../../../api/schemas/timeline.ts';
 import { clockOf } from '../../words.ts';
-import type { ChannelBody } from '../channels/channel-card.tsx';
+import type { ChannelBody } from '../../../api/schemas/channel.ts';
 import { EventsTab } from './events-tab.tsx';
 import { happeningsOf } from './happenings.ts';
 import { HealthTab } from './health-tab.tsx';
