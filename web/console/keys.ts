@@ -38,7 +38,7 @@ export function bindKeys(name: string, bindings: readonly KeyBinding[], isModal 
 }
 
 addEventListener('keydown', (event) => {
-  if (event.isComposing || isTyping(event)) return;
+  if (event.isComposing || isTyping(event) || pressesControl(event)) return;
   const pressed = pressedKeys(event);
   for (const scope of keyScopes.value.toReversed()) {
     const binding = scope.bindings.find(({ key }) => pressed.includes(key));
@@ -78,6 +78,12 @@ function isTyping({ target }: KeyboardEvent): boolean {
   return (
     target instanceof HTMLInputElement && !['checkbox', 'radio', 'range', 'button'].includes(target.type)
   );
+}
+
+/** Enter and Space belong to the button or link that has the focus. */
+function pressesControl({ target, key }: KeyboardEvent): boolean {
+  if (key !== 'Enter' && key !== ' ') return false;
+  return target instanceof Element && target.closest('button, a[href], summary') !== null;
 }
 
 function isSingleLetter(key: string): boolean {
