@@ -8,10 +8,14 @@ import {
   frameLabel,
   msOfFrame,
   nearestFrame,
+  ticksOfFrame,
   videoTimeOfFrame,
 } from '../../../web/console/pages/editor/frame-clock.ts';
+import { changeWords } from '../../../web/console/pages/editor/history-words.ts';
 import { mergeEdits } from '../../../web/console/pages/editor/merge-edits.ts';
+import { soundOf } from '../../../web/console/pages/editor/read-sound.ts';
 import { parseTimeEntry } from '../../../web/console/pages/editor/time-entry.ts';
+import { limitsOf } from '../../../web/console/pages/editor/trim-limits.ts';
 import { markIn, markOut, moved, withIn, withOut } from '../../../web/console/pages/editor/trim.ts';
 import {
   changed,
@@ -36,6 +40,7 @@ describe.each(rates)('frames at $num/$den', (rate) => {
     for (let frame = 0; frame < clock.frameCount; frame += 1) {
       expect(frameAtMs(clock, msOfFrame(clock, frame))).toBe(frame);
       expect(nearestFrame(clock, Math.round(msOfFrame(clock, frame)))).toBe(frame);
+      expect(nearestFrame(clock, ticksOfFrame(clock, frame) / 90)).toBe(frame);
       expect(frameAtVideoTime(clock, videoTimeOfFrame(clock, frame))).toBe(frame);
     }
   });
@@ -182,5 +187,53 @@ describe('two editors at once', () => {
     );
     expect(disputed).toEqual(['title']);
     expect(merged.title).toBe('Mine');
+  });
+});
+
+describe('the sound', () => {
+  it('is as loud as the loudest of its channels, in the middle of each pixel', () => {
+    const wave = {
+      channels: 2,
+      sample_rate: 8_000,
+      samples_per_pixel: 80,
+      bits: 8,
+      data: [-64, 32, 0, 127],
+    } as const;
+    const { atMs, values } = soundOf({ ...wave, data: [...wave.data, -128, 0, 0, 0, 5] }, 1_000);
+    expect(atMs).toEqual([1_005, 1_015]);
+    expect(values).toEqual([127 / 128, 1]);
+  });
+});
+
+describe('the length that a clip may have', () => {
+  it('is at least a frame and half a second, and three minutes at most', () => {
+    const clock = { startMs: 0, rate: { num: 30_000, den: 1001 }, frameCount: 4_000 };
+    expect(limitsOf(clock)).toEqual({ frameCount: 4_000, lengthMin: 15, lengthMax: 5_394 });
+  });
+});
+
+describe('the history of a clip', () => {
+  const clock = { startMs: 0, rate: { num: 25, den: 1 }, frameCount: 4_000 };
+  const before = {
+    version: 1,
+    by: 'Ben',
+    atMs: 0,
+    what: 'saved' as const,
+    in90k: 90_000,
+    out90k: 900_000,
+    cropVertical: 0.5,
+    cropSquare: 0.5,
+    title: '',
+    tags: [],
+  };
+
+  it.each([
+    [{ in90k: 90_000 + 3 * 3_600 }, 'in 3 frames later'],
+    [{ out90k: 900_000 - 3_600, title: 'Goal' }, 'out 1 frame earlier, title'],
+    [{ cropVertical: 0.6, tags: ['a'] }, 'crop 9:16, tags'],
+    [{}, 'no change'],
+    [{ what: 'reset' as const }, 'back to what was found'],
+  ])('says of %j: %s', (change, words) => {
+    expect(changeWords({ ...before, version: 2, ...change }, before, clock)).toBe(words);
   });
 });

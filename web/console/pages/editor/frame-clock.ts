@@ -14,6 +14,11 @@ export function msOfFrame({ startMs, rate }: FrameClock, frame: number): number 
   return startMs + (frame * 1000 * rate.den) / rate.num;
 }
 
+/** On the run's 90 kHz clock, whole as the API wants it. */
+export function ticksOfFrame(clock: FrameClock, frame: number): number {
+  return Math.round(msOfFrame(clock, frame) * 90);
+}
+
 /** The frame that is shown at a run time. The millionth keeps a frame's own beginning in it, whatever rounding did. */
 export function frameAtMs({ startMs, rate }: FrameClock, atMs: number): number {
   return Math.floor(((atMs - startMs) * rate.num) / (1000 * rate.den) + 1e-6);

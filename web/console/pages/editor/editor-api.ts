@@ -1,0 +1,129 @@
+import type { ClipContext, ClipEdit, EditEntry, EditWish } from '../../../api/schemas/edit.ts';
+import { ask, askWhole } from '../../api.ts';
+import type { Curve } from '../../timeline/timeline-data.ts';
+import { type FrameClock, nearestFrame, ticksOfFrame } from './frame-clock.ts';
+import { readSound } from './read-sound.ts';
+
+export type Decision = ClipEdit['decision'];
+
+/** What an editor changes. Frames count from the first one of the context file; `outFrame` is not shown any more. */
+export interface Draft {
+  inFrame: number;
+  outFrame: number;
+  /** 0 (left) to 1 (right) of the room there is. */
+  crop: { '9:16': number; '1:1': number };
+  title: string;
+  tags: readonly string[];
+}
+
+/** The clip as the server holds it. */
+export interface ClipState extends Omit<ClipEdit, 'wanted' | 'frameRate'> {
+  /** What the next save names. */
+  etag: string;
+  draft: Draft;
+  /** Of the newest save; undefined for a cut that nobody has touched. */
+  newest: EditEntry | undefined;
+}
+
+/** The clip with a minute to either side. */
+export interface ContextFile {
+  url: string;
+  clock: FrameClock;
+  width: number;
+  height: number;
+  sound: Curve | undefined;
+  gaps: readonly { fromMs: number; toMs: number }[];
+}
+
+const pollMs = 700;
+/** Two minutes of video are joined without being encoded anew, in a few seconds; a busy fleet takes longer. */
+const pollsMax = 170;
+
+/** Has the file made where it is not there yet, and waits for it. @throws ApiError; Error when it cannot be made */
+export async function readContext(clipId: string, stop: AbortSignal): Promise<ContextFile> {
+  const path = `/clips/${clipId}/context`;
+  let body = await ask<ClipContext>(path, { method: 'POST', signal: stop });
+  for (let nth = 0; body.state === 'making' && nth < pollsMax && !stop.aborted; nth += 1) {
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    body = await ask<ClipContext>(path, { signal: stop });
+  }
+  const { url, frameRate, frameCount, width, height, start90k, gaps, why } = body;
+  if (url === null || frameRate === null || frameCount === 0) {
+    throw new Error(
+      why ??
+        (body.state === 'making' ? 'The file to trim in is not ready yet' : 'There is no picture to trim'),
+    );
+  }
+  const clock = { startMs: start90k / 90, rate: frameRate, frameCount };
+  // What is heard helps, and is not needed.
+  const sound =
+    body.waveformUrl === null
+      ? undefined
+      : await readSound(body.waveformUrl, clock.startMs).catch(() => undefined);
+  return {
+    url,
+    clock,
+    width,
+    height,
+    sound,
+    gaps: gaps.map((gap) => ({ fromMs: gap.start90k / 90, toMs: gap.end90k / 90 })),
+  };
+}
+
+export async function readClipState(clipId: string, clock: FrameClock): Promise<ClipState> {
+  const { body, etag } = await askWhole<ClipEdit>(`/clips/${clipId}/edit`);
+  return stateOf(body, etag, clock);
+}
+
+/** @throws ApiError with status 412 when somebody else has saved since `base` was read */
+export async function saveEdit(
+  clipId: string,
+  wish: { draft: Draft; base: ClipState; clock: FrameClock },
+): Promise<ClipState> {
+  const { draft, base, clock } = wish;
+  const body: EditWish = {
+    in90k: ticksOfFrame(clock, draft.inFrame),
+    out90k: ticksOfFrame(clock, draft.outFrame),
+    cropVertical: draft.crop['9:16'],
+    cropSquare: draft.crop['1:1'],
+    title: draft.title.trim(),
+    tags: [...draft.tags],
+  };
+  const saved = await askWhole<ClipEdit>(`/clips/${clipId}/edit`, {
+    method: 'PUT',
+    ifMatch: base.etag,
+    body,
+  });
+  return stateOf(saved.body, saved.etag, clock);
+}
+
+/** Back to the model's cut, as a new version. */
+export async function resetEdit(
+  clipId: string,
+  { base, clock }: { base: ClipState; clock: FrameClock },
+): Promise<ClipState> {
+  const { body, etag } = await askWhole<ClipEdit>(`/clips/${clipId}/edit`, {
+    method: 'DELETE',
+    ifMatch: base.etag,
+  });
+  return stateOf(body, etag, clock);
+}
+
+export function decideMoment(momentId: string, decision: Decision): Promise<unknown> {
+  return ask(`/moments/${momentId}/decision`, { method: 'POST', body: { decision } });
+}
+
+function stateOf({ wanted, ...rest }: ClipEdit, etag: string | undefined, clock: FrameClock): ClipState {
+  return {
+    ...rest,
+    etag: etag ?? `"${rest.version}"`,
+    newest: rest.history[0],
+    draft: {
+      inFrame: nearestFrame(clock, wanted.in90k / 90),
+      outFrame: nearestFrame(clock, wanted.out90k / 90),
+      crop: { '9:16': wanted.cropVertical, '1:1': wanted.cropSquare },
+      title: wanted.title,
+      tags: wanted.tags,
+    },
+  };
+}
