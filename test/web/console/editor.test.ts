@@ -7,8 +7,9 @@ import {
   type FrameClock,
   frameLabel,
   msOfFrame,
+  cutTicksOf,
+  frameOfCut,
   nearestFrame,
-  ticksOfFrame,
   videoTimeOfFrame,
 } from '../../../web/console/pages/editor/frame-clock.ts';
 import { changeWords } from '../../../web/console/pages/editor/history-words.ts';
@@ -40,7 +41,13 @@ describe.each(rates)('frames at $num/$den', (rate) => {
     for (let frame = 0; frame < clock.frameCount; frame += 1) {
       expect(frameAtMs(clock, msOfFrame(clock, frame))).toBe(frame);
       expect(nearestFrame(clock, Math.round(msOfFrame(clock, frame)))).toBe(frame);
-      expect(nearestFrame(clock, ticksOfFrame(clock, frame) / 90)).toBe(frame);
+      const cut = cutTicksOf(clock, frame);
+      expect(frameOfCut(clock, cut)).toBe(frame);
+      // A feed over RTMP has its pictures at whole ms.
+      const inFeed = (nth: number) => Math.round(msOfFrame(clock, nth)) * 90;
+      expect(cut <= inFeed(frame) || frame === 0).toBe(true);
+      expect(cut).toBeGreaterThan(inFeed(frame - 1));
+      expect(frameOfCut(clock, inFeed(frame))).toBe(frame);
       expect(frameAtVideoTime(clock, videoTimeOfFrame(clock, frame))).toBe(frame);
     }
   });
@@ -206,9 +213,9 @@ describe('the sound', () => {
 });
 
 describe('the length that a clip may have', () => {
-  it('is at least a frame and half a second, and three minutes at most', () => {
+  it('is at least a frame and half a second, and ten minutes at most', () => {
     const clock = { startMs: 0, rate: { num: 30_000, den: 1001 }, frameCount: 4_000 };
-    expect(limitsOf(clock)).toEqual({ frameCount: 4_000, lengthMin: 15, lengthMax: 5_394 });
+    expect(limitsOf(clock)).toEqual({ frameCount: 4_000, lengthMin: 15, lengthMax: 17_982 });
   });
 });
 

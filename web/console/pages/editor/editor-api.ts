@@ -1,7 +1,7 @@
 import type { ClipContext, ClipEdit, EditEntry, EditWish } from '../../../api/schemas/edit.ts';
 import { ask, askWhole } from '../../api.ts';
 import type { Curve } from '../../timeline/timeline-data.ts';
-import { type FrameClock, nearestFrame, ticksOfFrame } from './frame-clock.ts';
+import { cutTicksOf, type FrameClock, frameOfCut } from './frame-clock.ts';
 import { readSound } from './read-sound.ts';
 
 export type Decision = ClipEdit['decision'];
@@ -17,7 +17,7 @@ export interface Draft {
 }
 
 /** The clip as the server holds it. */
-export interface ClipState extends Omit<ClipEdit, 'wanted' | 'frameRate'> {
+export interface ClipState extends Omit<ClipEdit, 'frameRate'> {
   /** What the next save names. */
   etag: string;
   draft: Draft;
@@ -82,8 +82,9 @@ export async function saveEdit(
 ): Promise<ClipState> {
   const { draft, base, clock } = wish;
   const body: EditWish = {
-    in90k: ticksOfFrame(clock, draft.inFrame),
-    out90k: ticksOfFrame(clock, draft.outFrame),
+    // An end that nobody moved keeps its tick: a new title alone is no new cut.
+    in90k: draft.inFrame === base.draft.inFrame ? base.wanted.in90k : cutTicksOf(clock, draft.inFrame),
+    out90k: draft.outFrame === base.draft.outFrame ? base.wanted.out90k : cutTicksOf(clock, draft.outFrame),
     cropVertical: draft.crop['9:16'],
     cropSquare: draft.crop['1:1'],
     title: draft.title.trim(),
@@ -113,14 +114,15 @@ export function decideMoment(momentId: string, decision: Decision): Promise<unkn
   return ask(`/moments/${momentId}/decision`, { method: 'POST', body: { decision } });
 }
 
-function stateOf({ wanted, ...rest }: ClipEdit, etag: string | undefined, clock: FrameClock): ClipState {
+function stateOf(body: ClipEdit, etag: string | undefined, clock: FrameClock): ClipState {
+  const { wanted } = body;
   return {
-    ...rest,
-    etag: etag ?? `"${rest.version}"`,
-    newest: rest.history[0],
+    ...body,
+    etag: etag ?? `"${body.version}"`,
+    newest: body.history[0],
     draft: {
-      inFrame: nearestFrame(clock, wanted.in90k / 90),
-      outFrame: nearestFrame(clock, wanted.out90k / 90),
+      inFrame: frameOfCut(clock, wanted.in90k),
+      outFrame: frameOfCut(clock, wanted.out90k),
       crop: { '9:16': wanted.cropVertical, '1:1': wanted.cropSquare },
       title: wanted.title,
       tags: wanted.tags,

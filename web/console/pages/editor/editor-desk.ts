@@ -109,7 +109,8 @@ export class EditorDesk {
       this.#begin(saved, true);
       tell('Saved. The clip is being made anew; the old one stays until it is there.');
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 412) return tellFault('Not saved')(error);
+      if (!(error instanceof ApiError) || error.code !== 'edit.conflict')
+        return tellFault('Not saved')(error);
       const theirs = await readClipState(this.#clipId, context.clock).catch(() => undefined);
       if (theirs) this.conflict.value = { theirs, merge: mergeEdits(base.draft, draft, theirs.draft) };
       else tellFault('Not saved')(error);

@@ -14,9 +14,22 @@ export function msOfFrame({ startMs, rate }: FrameClock, frame: number): number 
   return startMs + (frame * 1000 * rate.den) / rate.num;
 }
 
-/** On the run's 90 kHz clock, whole as the API wants it. */
-export function ticksOfFrame(clock: FrameClock, frame: number): number {
-  return Math.round(msOfFrame(clock, frame) * 90);
+/**
+ * What the API is told of a frame that is the first (of those shown, or of those not shown any more), in ticks of 90 kHz: half a
+ * frame before it. A cut takes the pictures from `in90k` to before `out90k`, and those of a feed over RTMP stand at whole ms, up
+ * to one beside their place in the grid: the middle between two is far from both.
+ */
+export function cutTicksOf(clock: FrameClock, frame: number): number {
+  const first = Math.round(clock.startMs * 90);
+  if (frame <= 0) return first;
+  const at = frame >= clock.frameCount ? clock.frameCount : frame - 0.5;
+  return Math.round(msOfFrame(clock, at) * 90);
+}
+
+/** The first frame at or after a tick: the one that a cut there begins with. A ms of grace, for the same reason. */
+export function frameOfCut(clock: FrameClock, ticks: number): number {
+  const { startMs, rate } = clock;
+  return Math.max(0, Math.ceil(((ticks / 90 - startMs - 1) * rate.num) / (1000 * rate.den)));
 }
 
 /** The frame that is shown at a run time. The millionth keeps a frame's own beginning in it, whatever rounding did. */

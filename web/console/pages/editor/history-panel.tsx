@@ -4,8 +4,11 @@ import type { FrameClock } from './frame-clock.ts';
 import { changeWords } from './history-words.ts';
 
 /** Who saved what, newest first. */
-export function HistoryPanel({ history, clock }: { history: ClipState['history']; clock: FrameClock }) {
+export function HistoryPanel({ state, clock }: { state: ClipState; clock: FrameClock }) {
+  const { history, model } = state;
   if (history.length === 0) return null;
+  // What the first one changed is what the model had.
+  const untouched = { ...model, cropVertical: 0.5, cropSquare: 0.5, title: '', tags: [] };
   return (
     <details class="editor-panel">
       <summary>History ({history.length})</summary>
@@ -13,7 +16,7 @@ export function HistoryPanel({ history, clock }: { history: ClipState['history']
         {history.map((entry, nth) => (
           <li key={entry.version}>
             <span class="muted">{timeOfDay(entry.atMs)}</span> {entry.by}:{' '}
-            {changeWords(entry, history[nth + 1], clock)}
+            {changeWords(entry, history[nth + 1] ?? untouched, clock)}
           </li>
         ))}
       </ol>

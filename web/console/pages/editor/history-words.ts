@@ -1,11 +1,10 @@
-import type { EditEntry } from '../../../api/schemas/edit.ts';
+import type { EditEntry, EditWish } from '../../../api/schemas/edit.ts';
 import { type FrameClock, framesPerSecond } from './frame-clock.ts';
 
 /** What somebody changed, against the version before: "in 3 frames later, title". */
-export function changeWords(entry: EditEntry, before: EditEntry | undefined, clock: FrameClock): string {
+export function changeWords(entry: EditEntry, before: EditWish, clock: FrameClock): string {
   if (entry.what === 'reset') return 'back to what was found';
   if (entry.what === 'made') return 'made by hand';
-  if (!before) return 'the first change';
   const changes = [
     moved('in', entry.in90k - before.in90k, clock),
     moved('out', entry.out90k - before.out90k, clock),

@@ -43,7 +43,7 @@ export function Inspector(props: {
       </section>
       <WordsPanel desk={desk} draft={draft} isReadOnly={isReadOnly} />
       <FilesPanel state={state} />
-      <HistoryPanel history={state.history} clock={clock} />
+      <HistoryPanel state={state} clock={clock} />
     </aside>
   );
 }

@@ -1,9 +1,9 @@
 import { type FrameClock, framesPerSecond } from './frame-clock.ts';
 
 const lengthSMin = 0.5;
-const lengthSMax = 180;
+const lengthSMax = 600;
 
-/** What the server takes: half a second to three minutes, within the file. */
+/** What the server takes: half a second to ten minutes, within the file. */
 export function limitsOf(clock: FrameClock): { frameCount: number; lengthMin: number; lengthMax: number } {
   const fps = framesPerSecond(clock);
   return {

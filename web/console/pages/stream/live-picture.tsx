@@ -92,10 +92,10 @@ export function LivePicture(props: {
         <button type="button" class="quiet" onClick={handle.togglePlay}>
           {isPlaying.value ? 'Pause' : 'Play'}
         </button>
-        <button type="button" class="quiet" aria-label="5 seconds back" onClick={() => handle.seekBy(-5)}>
+        <button type="button" class="quiet" title="5 seconds back" onClick={() => handle.seekBy(-5)}>
           −5 s
         </button>
-        <button type="button" class="quiet" aria-label="5 seconds on" onClick={() => handle.seekBy(5)}>
+        <button type="button" class="quiet" title="5 seconds on" onClick={() => handle.seekBy(5)}>
           +5 s
         </button>
         <button

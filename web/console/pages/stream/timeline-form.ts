@@ -18,7 +18,7 @@ export function timelineOf(answer: TimelineAnswer, detail?: TimelineAnswer): Tim
       const { atMs, values } = spliced(whole, inDetail && clueOf(inDetail, kind));
       return { label: clueWords(kind), say: (value) => value.toFixed(2), atMs, values };
     }),
-    moments: answer.moments.map((mark) => ({ ...mark, tone: toneOf(mark), isByHand: isByHand(mark) })),
+    moments: answer.moments.map((mark) => ({ ...mark, tone: toneOf(mark), isByHand: mark.label === byHand })),
     gaps: [
       ...answer.gaps.map(({ fromMs, toMs }) => ({
         fromMs,
@@ -36,10 +36,8 @@ export function toneOf({ state, decision }: Pick<TimelineMomentMark, 'state' | '
   return state === 'failed' && decision !== 'rejected' ? 'failed' : decision;
 }
 
-/** A moment that somebody made has nothing that spoke for it. */
-function isByHand(mark: TimelineMomentMark): boolean {
-  return 'madeByHand' in mark && mark.madeByHand === true;
-}
+/** As the server labels what somebody clipped. */
+const byHand = 'by hand';
 
 function highOf({ curve }: TimelineAnswer): Curve {
   return {
