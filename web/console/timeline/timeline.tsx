@@ -179,6 +179,8 @@ export function Timeline(props: TimelineProps) {
     if (!wish) return;
     event.preventDefault();
     event.stopPropagation();
+    // What the pointer was on lies elsewhere now.
+    hover.value = undefined;
     if (wish.view) view.value = wish.view;
     if ('stretch' in wish) stretch.value = wish.stretch;
     if (wish.clip) finishStretch(wish.clip.inMs, wish.clip.outMs);

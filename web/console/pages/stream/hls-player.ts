@@ -7,8 +7,9 @@ import { type PlaylistPiece, videoTimeOf, wallAtVideoTime } from './run-clock.ts
 const liveSyncS = 12;
 /** This near to the newest picture counts as live: what is in hand, and a segment of 6 s that is still to come. */
 const liveEdgeS = liveSyncS + 8;
-/** A stream that breaks again and again is shown as broken. */
-const recoveriesMax = 6;
+/** Media that cannot be played again and again will not be by trying; a server that is away comes back. */
+const mediaFaultsMax = 6;
+const againMsMax = 8_000;
 
 /**
  * One run in a `<video>`: live with everything before it, or whole when it has ended. hls.js is fetched when the first one
@@ -18,7 +19,7 @@ export class HlsPlayer {
   readonly #video: HTMLVideoElement;
   #hls: Hls | undefined;
   #pieces: PlaylistPiece[] = [];
-  #recoveries = 0;
+  #faults = 0;
   #isClosed = false;
   /** A place that was asked for before the playlist was there. */
   #wantedWallMs: number | undefined;
@@ -54,26 +55,27 @@ export class HlsPlayer {
       this.#pieces = details.fragments.flatMap(({ start, duration, programDateTime }) =>
         programDateTime === null ? [] : [{ startS: start, durationS: duration, wallMs: programDateTime }],
       );
-      this.#recoveries = 0;
+      this.#faults = 0;
       this.trouble.value = '';
       if (this.#wantedWallMs !== undefined) this.seekWall(this.#wantedWallMs);
     });
     hls.on(Events.ERROR, (_event, { fatal, type, details }) => {
       if (!fatal) return;
-      this.#recoveries += 1;
-      this.trouble.value = `The picture is interrupted (${details}), trying again`;
-      if (this.#recoveries > recoveriesMax) {
+      this.#faults += 1;
+      const isMedia = type === ErrorTypes.MEDIA_ERROR;
+      if (isMedia && this.#faults > mediaFaultsMax) {
         this.trouble.value = `The picture cannot be shown (${details})`;
         return;
       }
+      this.trouble.value = `The picture is interrupted (${details}), trying again`;
       setTimeout(
         () => {
           if (this.#isClosed) return;
-          if (type === ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
+          if (isMedia) hls.recoverMediaError();
           else if (this.#pieces.length === 0) hls.loadSource(url);
           else hls.startLoad();
         },
-        Math.min(8_000, 500 * 2 ** this.#recoveries),
+        Math.min(againMsMax, 500 * 2 ** this.#faults),
       );
     });
     hls.loadSource(url);
