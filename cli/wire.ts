@@ -127,7 +127,7 @@ async function runParts(
           ).openMediaLive(config, { store, folder: ingestFolder, clock, random, log });
     if (mediaLive) closing.unshift(async () => mediaLive.close());
     const history = new FeedHistory({ clock });
-    const { desk, run, abandon } = await openMatchDesk({
+    const { desk, edits, review, run, abandon } = await openMatchDesk({
       onHealth: history.note,
       catalogue,
       queue,
@@ -158,7 +158,7 @@ async function runParts(
       history,
     });
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
-    const desks = { accounts, desk, fleet: fleet.desk, timeline };
+    const desks = { accounts, desk, edits, review, fleet: fleet.desk, timeline };
     const open = await openDoors(config, { desks, store, local: driver.local }, log).catch(
       async (thrown: unknown) => {
         // What listens already has to close, for the same reason.

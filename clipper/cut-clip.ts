@@ -13,7 +13,14 @@ import { Laps } from './laps.ts';
 import { decodable } from './picture-encoder.ts';
 import { peakSeconds, proveClip, type Proof } from './proof.ts';
 import type { Encoder } from './commands.ts';
-import { makeRendition, makeStill, type EncodeTools, type MadeFile, type WideClip } from './renditions.ts';
+import {
+  makeRendition,
+  makeStill,
+  type Crop,
+  type EncodeTools,
+  type MadeFile,
+  type WideClip,
+} from './renditions.ts';
 import { ffmpegFor } from './run-ffmpeg.ts';
 import { readSourceMedia, type Picture, type SourceMedia } from './source-media.ts';
 import { attemptsFor, cutAndProve, isCopiedFast, wideFileName, writeWork, type WideCut } from './wide-cut.ts';
@@ -90,7 +97,7 @@ export async function cutClip(
 }
 
 /** Encoded as a whole: a job with one of these must not slow down the first cuts of other clips. */
-const takesLong: ReadonlySet<Preset> = new Set(['vertical', 'proxy']);
+const takesLong: ReadonlySet<Preset> = new Set(['vertical', 'square', 'proxy']);
 
 /** What is made from the wide clip, each proven where it shows the whole of it. */
 async function makeOthers(
@@ -108,7 +115,7 @@ async function makeOthers(
       files.push(await makeStill(keyframeNear(cut.plan, pictures, job.moment.peakMs), cut.file, run));
       continue;
     }
-    const made = await makeRendition(preset, wideOf(job, cut, media), tools);
+    const made = await makeRendition(preset, wideOf(job, cut, media), { ...tools, crop: cropOf(job) });
     if (!made) {
       notes.push(`no ${preset}: the clip has no sound`);
       continue;
@@ -136,6 +143,11 @@ function keyframeNear(plan: ClipPlan, pictures: readonly Picture[], peakMs: numb
   const keyframes = plan.pictures.map(({ source }) => source).filter((place) => pictures[place]?.isIdr);
   const nearest = keyframes.reduce((best, place) => (distance(place) < distance(best) ? place : best));
   return decodable([nearest], pictures).mp4;
+}
+
+/** Where the narrow shapes look: at the middle, unless an editor says otherwise. */
+function cropOf({ edit }: CutJob): Crop {
+  return { vertical: edit?.cropVertical ?? 0.5, square: edit?.cropSquare ?? 0.5 };
 }
 
 function throwIfAborted(job: CutJob, signal: AbortSignal): void {
@@ -169,9 +181,13 @@ function wideOf(job: CutJob, cut: WideCut, media: SourceMedia): WideClip {
  * keys and a revised plan others.
  */
 function keyOf(job: CutJob, preset: Preset, extension: string): string {
-  const { revision, in90k, out90k, loudnessLufs, segments, moment } = job;
+  const { revision, in90k, out90k, loudnessLufs, segments, moment, edit } = job;
   const inputs = segments.map((segment) => segment.sha256);
-  const plan = digestId(JSON.stringify([in90k, out90k, loudnessLufs ?? null, moment.peakMs, inputs]));
+  // Only where something is cropped: other files are the same whatever the crop.
+  const crop =
+    preset === 'vertical' ? edit?.cropVertical : preset === 'square' ? edit?.cropSquare : undefined;
+  const wish = [in90k, out90k, loudnessLufs ?? null, moment.peakMs, inputs];
+  const plan = digestId(JSON.stringify(crop === undefined ? wish : [...wish, crop]));
   return `${clipFolder(job)}/${revision}-${plan}.${preset}.${extension}`;
 }
 
@@ -179,8 +195,17 @@ async function store(job: CutJob, file: MadeFile & { proven?: boolean }, host: C
   const key = keyOf(job, file.preset, file.extension);
   const stored = await host.putObject(key, file.body, file.contentType);
   const { preset, contentType, durationMs, width, height, proven } = file;
-  const shown = { preset, key, contentType, durationMs, width, height, ...stored };
-  return proven === undefined ? shown : { ...shown, proven };
+  return {
+    preset,
+    key,
+    contentType,
+    durationMs,
+    width,
+    height,
+    ...stored,
+    ...(proven === undefined ? {} : { proven }),
+    ...(job.edit ? { editVersion: job.edit.version } : {}),
+  };
 }
 
 function describe(
@@ -205,6 +230,7 @@ function describe(
     gaps: plan.gaps,
     notes: found.notes,
     moment: job.moment,
+    ...(job.edit ? { edit: job.edit } : {}),
     renditions: found.renditions,
   };
 }

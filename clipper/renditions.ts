@@ -30,6 +30,12 @@ export interface MadeFile {
   note?: string;
 }
 
+/** Middle of the crop, 0 (left) to 1 (right) of the room that there is. */
+export interface Crop {
+  vertical: number;
+  square: number;
+}
+
 export interface EncodeTools {
   run: RunFfmpeg;
   /** For what is encoded as a whole. */
@@ -56,11 +62,13 @@ export interface WideClip {
 export async function makeRendition(
   preset: Exclude<Preset, 'wide'>,
   wide: WideClip,
-  tools: EncodeTools,
+  tools: EncodeTools & { crop: Crop },
 ): Promise<MadeFile | undefined> {
   switch (preset) {
     case 'vertical':
-      return await encodeShape(preset, wide, verticalShape, tools);
+      return await encodeShape(preset, wide, verticalShape(tools.crop.vertical), tools);
+    case 'square':
+      return await encodeShape(preset, wide, squareShape(tools.crop.square), tools);
     case 'proxy':
       return await encodeShape(preset, wide, proxyShape(wide), tools);
     case 'thumbnail':
@@ -78,18 +86,39 @@ interface Shape {
   gopSeconds: number;
 }
 
-/** The middle of the picture. Odd widths cannot be encoded in 4:2:0, hence the even crop. */
-const verticalShape: Shape = {
-  filters: [
-    'crop=trunc(min(iw\\,ih*9/16/sar)/2)*2:trunc(min(ih\\,iw*sar*16/9)/2)*2',
-    'scale=1080:1920:flags=bicubic',
-    'setsar=1',
-  ],
-  width: 1080,
-  height: 1920,
-  x264: { preset: 'veryfast', crf: 20, profile: 'high', bFrames: 3 },
-  gopSeconds: 2,
-};
+const narrowX264 = { preset: 'veryfast', crf: 20, profile: 'high', bFrames: 3 } as const;
+
+/** A window of 9:16. Odd widths cannot be encoded in 4:2:0, hence the even crop. */
+function verticalShape(cropX: number): Shape {
+  return narrowShape({ num: 9, den: 16, width: 1080, height: 1920, cropX });
+}
+
+function squareShape(cropX: number): Shape {
+  return narrowShape({ num: 1, den: 1, width: 1080, height: 1080, cropX });
+}
+
+function narrowShape(shape: {
+  num: number;
+  den: number;
+  width: number;
+  height: number;
+  cropX: number;
+}): Shape {
+  const { num, den, width, height, cropX } = shape;
+  const cropWidth = `trunc(min(iw\\,ih*${num}/${den}/sar)/2)*2`;
+  const cropHeight = `trunc(min(ih\\,iw*sar*${den}/${num})/2)*2`;
+  return {
+    filters: [
+      `crop=${cropWidth}:${cropHeight}:(iw-ow)*${cropX}:(ih-oh)/2`,
+      `scale=${width}:${height}:flags=bicubic`,
+      'setsar=1',
+    ],
+    width,
+    height,
+    x264: narrowX264,
+    gopSeconds: 2,
+  };
+}
 
 /** For scrubbing: a keyframe each second, 360 lines, plays on anything. */
 function proxyShape(wide: WideClip): Shape {
@@ -104,7 +133,7 @@ function proxyShape(wide: WideClip): Shape {
 }
 
 async function encodeShape(
-  preset: 'vertical' | 'proxy',
+  preset: 'vertical' | 'square' | 'proxy',
   wide: WideClip,
   shape: Shape,
   { run, encoder }: EncodeTools,

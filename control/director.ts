@@ -243,20 +243,24 @@ function mergeMoments(
   const changed: Decision['moments'] = [];
   const current = found.map((moment) => {
     const known = timeline.moments.find((one) => one.moment.id === moment.id);
-    if (known && !known.isWithdrawn && isSameMoment(known.moment, moment)) return known;
+    if (known?.isPinned || (known && !known.isWithdrawn && isSameMoment(known.moment, moment))) return known;
     const revision = (known?.revision ?? 0) + 1;
     changed.push({ moment, revision, isNew: known === undefined });
     return known ? { ...known, moment, revision, isWithdrawn: false } : newMoment(moment, revision);
   });
+  // Edited by a person: it stays, whether what comes to light speaks for it or not.
+  const pinned = timeline.moments.filter(
+    (one) => one.isPinned && !one.isWithdrawn && !found.some(({ id }) => id === one.moment.id),
+  );
   const withdrawn = timeline.moments
-    .filter((one) => !one.isWithdrawn && !found.some(({ id }) => id === one.moment.id))
+    .filter((one) => !one.isWithdrawn && !one.isPinned && !found.some(({ id }) => id === one.moment.id))
     .map((one) => one.moment.id);
-  return { current, changed, withdrawn };
+  return { current: [...current, ...pinned], changed, withdrawn };
 }
 
 /** Which cut of a moment's clip is due: fast, then exact, then whole; exact and whole again when the moment moved. */
 function nextCut(one: TimelineMoment, isSettled: boolean): CutStage | undefined {
-  if (one.cut !== undefined) return undefined;
+  if (one.cut !== undefined || one.isPinned) return undefined;
   const { made, failure } = one;
   const wanted = shownOf(one.moment);
   const failed = failure && isSameRange(failure.of, wanted) ? failure.stage : undefined;
@@ -306,6 +310,7 @@ function newMoment(moment: Moment, revision: number): TimelineMoment {
     moment,
     revision,
     isWithdrawn: false,
+    isPinned: false,
     cut: undefined,
     made: undefined,
     failure: undefined,

@@ -178,13 +178,19 @@ const turnMs = 500;
 /** A clock that is wrong by more must not keep a channel waiting for ever; a file is no longer. */
 const aheadMsMax = 12 * 3_600_000;
 
-export async function insertJob(db: Db, job: AnalyseJob | CutJob, nowMs: number): Promise<void> {
+/** `variant` of a cut that is none of the director's: `edit-exact`, `edit-whole`, `context`. */
+export async function insertJob(
+  db: Db,
+  job: AnalyseJob | CutJob,
+  nowMs: number,
+  variant?: 'edit-exact' | 'edit-whole' | 'context',
+): Promise<void> {
   await db
     .insertInto('jobs')
     .values({
       id: job.id,
       kind: job.kind,
-      variant: job.kind === 'analyse' ? job.pass : stageOf(job),
+      variant: variant ?? (job.kind === 'analyse' ? job.pass : stageOf(job)),
       channel_id: job.channelId,
       run_id: job.runId,
       subject_id: job.kind === 'analyse' ? job.segment.id : job.clipId,
@@ -283,6 +289,14 @@ export async function showClip(
   const { result, channelId, runId } = cut;
   if (result.outcome.kind !== 'cut') return [];
   const { sidecar } = result.outcome;
+  // A person has taken the clip over: what the director wanted counts no more, unless it is all there is.
+  const moment = await db
+    .selectFrom('moments')
+    .leftJoin('clips', 'clips.id', 'moments.clip_id')
+    .select(['moments.edit_version', 'clips.id'])
+    .where('moments.clip_id', '=', result.clipId)
+    .executeTakeFirst();
+  if (moment && moment.edit_version > 0 && moment.id !== null) return [];
   const shown = {
     revision: sidecar.revision,
     made: sidecar.made,
@@ -302,7 +316,7 @@ export async function showClip(
       exact_visible_at_ms: null,
       ...shown,
     })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet(shown))
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(shown).where('clips.edit_version', '=', 0))
     .execute();
   if (sidecar.revision === 'exact') {
     await db
@@ -404,11 +418,14 @@ export async function writeDecision(
   }
   for (const id of decision.withdrawn) {
     const reason = 'later evidence made it part of another moment';
-    await db
+    const done = await db
       .updateTable('moments')
       .set({ state: 'withdrawn', state_reason: reason })
       .where('id', '=', id)
-      .execute();
+      // Edited in this very moment: it stays.
+      .where('edit_version', '=', 0)
+      .executeTakeFirst();
+    if (done.numUpdatedRows === 0n) continue;
     events.push({ kind: 'moment.withdrawn', ...about, subjectId: id, data: { reason } });
   }
   for (const { record } of decision.fine) {

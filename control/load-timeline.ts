@@ -81,6 +81,8 @@ async function loadMoments(db: Kysely<Tables>, runId: string): Promise<TimelineM
     .leftJoin('jobs', 'jobs.id', 'clips.job_id')
     .select(['clips.sidecar', 'jobs.variant as clip_stage'])
     .where('moments.run_id', '=', runId)
+    // What a person made is no finding of ours.
+    .where('moments.source', '=', 'model')
     .orderBy('moments.peak_ms')
     .execute();
   const cuts = await db
@@ -96,18 +98,27 @@ async function loadMoments(db: Kysely<Tables>, runId: string): Promise<TimelineM
     const last = own.at(-1);
     const sentJob = sent && asCutJob(sent.payload);
     const deadJob = last?.state === 'dead' ? asCutJob(last.payload) : undefined;
+    const { id, label, score, reasons, revision } = row;
+    const moment = { id, label, peakMs: row.peak_ms, inMs: row.in_ms, outMs: row.out_ms, score, reasons };
+    const isWithdrawn = row.state === 'withdrawn';
+    if (row.edit_version > 0) {
+      const made = { stage: 'whole' as const, of: shownOf(moment) };
+      return {
+        moment,
+        revision,
+        isWithdrawn,
+        isPinned: true,
+        cut: undefined,
+        made,
+        failure: undefined,
+        cutCount: 0,
+      };
+    }
     return {
-      moment: {
-        id: row.id,
-        label: row.label,
-        peakMs: row.peak_ms,
-        inMs: row.in_ms,
-        outMs: row.out_ms,
-        score: row.score,
-        reasons: row.reasons,
-      },
-      revision: row.revision,
-      isWithdrawn: row.state === 'withdrawn',
+      moment,
+      revision,
+      isWithdrawn,
+      isPinned: false,
       cut: sentJob && { jobId: sentJob.id, stage: stageOf(sentJob), of: shownOf(sentJob.moment) },
       made:
         row.sidecar === null

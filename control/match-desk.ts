@@ -41,7 +41,7 @@ export interface MatchDesk {
   listMoments(filter: MomentFilter): Promise<MomentView[]>;
   getMoment(momentId: string): Promise<MomentView>;
   /** The editor's word; stored, told as an event, and changeable. */
-  decide(momentId: string, decision: Decision): Promise<MomentView>;
+  decide(momentId: string, decision: Decision, by: string): Promise<MomentView>;
 
   /** Newest first. A clip is listed from its fast revision on. */
   listClips(filter: ClipFilter): Promise<ClipView[]>;
@@ -273,6 +273,9 @@ export interface DeskEvent {
 }
 
 export type DeskEventKind =
+  | 'clip.context'
+  | 'clip.edited'
+  | 'moment.claimed'
   | 'account.signed-in'
   | 'account.changed'
   | 'channel.changed'

@@ -10,14 +10,16 @@ import type { Catalogue } from '../store/catalogue.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ChannelDesk } from './channel-desk.ts';
 import { DriverRecords } from './driver-records.ts';
+import { EditDesk } from './edit-desk.ts';
 import { EventLog } from './event-log.ts';
 import { FileIngests } from './file-ingests.ts';
 import { Keys } from './keys.ts';
 import { LedgerViews } from './ledger-views.ts';
-import type { Decision, MatchDesk, MomentView } from './match-desk.ts';
+import type { MatchDesk } from './match-desk.ts';
 import { readMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { checkReadiness } from './readiness.ts';
+import { ReviewDesk } from './review-desk.ts';
 import { RunDesk } from './run-desk.ts';
 import { holdDesk } from './single-desk.ts';
 
@@ -56,9 +58,13 @@ const orphanRunMs = 20_000;
  * @returns the facade, and `run`, which works until `signal` aborts: then feeds are ended, what they held is in the ledger and
  *   on the queue, and only after that does the desk take no more results; or `abandon`, when it cannot be run after all
  */
-export async function openMatchDesk(
-  options: MatchDeskOptions,
-): Promise<{ desk: MatchDesk; run: (signal: AbortSignal) => Promise<void>; abandon: () => Promise<void> }> {
+export async function openMatchDesk(options: MatchDeskOptions): Promise<{
+  desk: MatchDesk;
+  edits: EditDesk;
+  review: ReviewDesk;
+  run: (signal: AbortSignal) => Promise<void>;
+  abandon: () => Promise<void>;
+}> {
   const { catalogue, queue, store, clock, random, log, home } = options;
   const { db } = catalogue;
   const release = await holdDesk({ db, clock });
@@ -115,27 +121,16 @@ export async function openMatchDesk(
   });
   channels = channelDesk;
   const views = new LedgerViews({ db, store });
-
-  const decideOn = async (momentId: string, decision: Decision): Promise<MomentView> => {
-    const before = await views.getMoment(momentId);
-    if (before.decision === decision) return before;
-    const { channelId, runId } = before;
-    await db.transaction().execute(async (db) => {
-      const decided = { decision, decided_at_ms: decision === 'undecided' ? null : clock.nowMs() };
-      await db.updateTable('moments').set(decided).where('id', '=', momentId).execute();
-      await events.append(db, [
-        {
-          kind: 'moment.decided',
-          channelId,
-          runId,
-          subjectId: momentId,
-          data: { decision, before: before.decision },
-        },
-      ]);
-    });
-    events.tell();
-    return await views.getMoment(momentId);
-  };
+  const review = new ReviewDesk({ db, clock, events });
+  const edits = new EditDesk({
+    db,
+    clock,
+    events,
+    onJobs: async (runId) => {
+      outbox.wake();
+      await runs.forget(runId);
+    },
+  });
 
   const desk: MatchDesk = {
     createChannel: async (wish) => await channelDesk.create(wish),
@@ -154,7 +149,10 @@ export async function openMatchDesk(
     listSegments: async (filter) => await views.listSegments(filter),
     listMoments: async (filter) => await views.listMoments(filter),
     getMoment: async (momentId) => await views.getMoment(momentId),
-    decide: decideOn,
+    decide: async (momentId, decision, by) => {
+      await review.decide([momentId], decision, { name: by });
+      return await views.getMoment(momentId);
+    },
     listClips: async (filter) => await views.listClips(filter),
     getClip: async (clipId) => await views.getClip(clipId),
     waterfall: async (clipId) => await views.waterfall(clipId),
@@ -244,5 +242,5 @@ export async function openMatchDesk(
     await working;
     await driving;
   };
-  return { desk, run, abandon: release };
+  return { desk, edits, review, run, abandon: release };
 }

@@ -10,6 +10,7 @@ import type { EndedRun } from '../ingest/channel.ts';
 import type { DeadJob } from '../queue/queue.ts';
 import type { Tables } from '../store/schema.ts';
 import { applyDecision, decide } from './director.ts';
+import { failEditorsCut, isOfEditor, takeEditorsCut } from './edits/editors-cuts.ts';
 import type { EventLog, NewEvent } from './event-log.ts';
 import {
   analyseJobFor,
@@ -232,6 +233,13 @@ export class RunDesk {
     await this.#step(row.run_id, async () => []);
   }
 
+  /** Somebody has written to the ledger of this run beside us: what is held in memory is read anew. */
+  async forget(runId: string): Promise<void> {
+    await this.#exclusive(runId, async () => {
+      this.#held.delete(runId);
+    });
+  }
+
   async #takeAnalysis(db: Db, timeline: Timeline, result: AnalyseResult): Promise<NewEvent[] | undefined> {
     if (!(await closeJob(db, result))) return undefined;
     const nowMs = this.#options.clock.nowMs();
@@ -265,6 +273,7 @@ export class RunDesk {
     if (!(await closeJob(db, result))) return undefined;
     const nowMs = this.#options.clock.nowMs();
     const { channelId, runId } = timeline;
+    if (isOfEditor(result)) return await takeEditorsCut(db, { channelId, runId, result }, nowMs);
     const known = timeline.moments.find((one) => one.cut?.jobId === result.jobId);
     const cut = known?.cut;
     if (known) known.cut = undefined;
@@ -295,12 +304,16 @@ export class RunDesk {
         else Object.assign(segment, { coarse: { kind: 'dead', reason: dead.reason }, resolvedAtMs: nowMs });
         return [];
       }
+      const { channelId } = timeline;
+      const about = { channelId, runId, clipId: job.subject_id };
+      if (isOfEditor({ jobId: job.id, clipId: job.subject_id })) {
+        return await failEditorsCut(db, { ...about, jobId: job.id, reason: dead.reason });
+      }
       const known = timeline.moments.find((one) => one.cut?.jobId === dead.jobId);
       const stage = job.variant as CutStage;
       if (known?.cut) known.failure = { stage, of: known.cut.of, reason: dead.reason };
       if (known) known.cut = undefined;
-      const { channelId } = timeline;
-      return await failClip(db, { channelId, runId, clipId: job.subject_id, stage, reason: dead.reason });
+      return await failClip(db, { ...about, stage, reason: dead.reason });
     });
   }
 

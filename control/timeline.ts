@@ -42,6 +42,8 @@ export interface TimelineMoment {
   moment: Moment;
   revision: number;
   isWithdrawn: boolean;
+  /** A person has edited its clip: what comes to light later neither moves nor withdraws it, and the director cuts it no more. */
+  isPinned: boolean;
   /** On its way to or in a worker's hands: never more than one, so that an older cut cannot overwrite a newer. */
   cut: { jobId: string; stage: CutStage; of: Shown } | undefined;
   /** What the visible clip shows. */

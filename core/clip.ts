@@ -9,7 +9,7 @@ export const clipRevision = z.enum(['fast', 'exact']);
 const clipMade = z.enum(['copy', 'smart', 'encode']);
 
 /** Named output shapes. `wide` is the clip itself, 16:9 as it came. */
-export const preset = z.enum(['wide', 'vertical', 'proxy', 'thumbnail', 'waveform']);
+export const preset = z.enum(['wide', 'vertical', 'square', 'proxy', 'thumbnail', 'waveform']);
 
 const rendition = z.object({
   preset,
@@ -26,6 +26,19 @@ const rendition = z.object({
    * stills and sound, which hold no such place.
    */
   proven: z.boolean().optional(),
+  /** Of the edit that it was made from; 0 or absent: of none. */
+  editVersion: z.int().nonnegative().optional(),
+});
+
+/** What an editor wanted besides in and out. */
+export const clipEdit = z.object({
+  /** From 1; a later one replaces an earlier one, never the other way round. */
+  version: z.int().positive(),
+  /** Middle of the crop, 0 (left) to 1 (right) of the room that there is. */
+  cropVertical: z.number().min(0).max(1),
+  cropSquare: z.number().min(0).max(1),
+  title: z.string(),
+  tags: z.array(z.string()),
 });
 
 /**
@@ -57,6 +70,8 @@ export const clipSidecar = z.object({
   /** For people: "starts 0.8 s early", "sound missing", "not proven: ...". */
   notes: z.array(z.string()),
   moment,
+  /** Absent for a clip that nobody has edited. */
+  edit: clipEdit.optional(),
   renditions: z.array(rendition),
 });
 
@@ -64,6 +79,7 @@ export type ClipRevision = z.infer<typeof clipRevision>;
 export type ClipMade = z.infer<typeof clipMade>;
 export type Preset = z.infer<typeof preset>;
 export type Rendition = z.infer<typeof rendition>;
+export type ClipEdit = z.infer<typeof clipEdit>;
 export type ClipSidecar = z.infer<typeof clipSidecar>;
 
 /** Folder of a clip in the store; everything of the clip lies in it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { clipRevision, clipSidecar, preset } from './clip.ts';
+import { clipEdit, clipRevision, clipSidecar, preset } from './clip.ts';
 import { moment, signal, spot } from './moment.ts';
 import { segmentRecord } from './segment.ts';
 
@@ -42,6 +42,8 @@ export const cutJob = z.object({
   /** Every segment that overlaps the clip, and the one before, in order. */
   segments: z.array(segmentRecord).min(1).max(200),
   presets: z.array(preset),
+  /** Set when a person wants it so: the director has no part in such a cut. */
+  edit: clipEdit.optional(),
   /** Programme loudness to bring the sound to (EBU R128), LUFS; absent = leave it as it came. */
   loudnessLufs: z.number().min(-40).max(-5).optional(),
 });

@@ -322,6 +322,52 @@ create index idempotency_old on idempotency (created_at_ms);
 `,
   },
   {
+    version: 6,
+    name: 'editing',
+    sql: `
+alter table moments
+  add column source text not null default 'model' check (source in ('model', 'hand')),
+  add column title text not null default '',
+  add column tags jsonb not null default '[]',
+  add column decided_by text,
+  -- 0: as the model cuts it. From the first edit on the director leaves the clip alone.
+  add column edit_version integer not null default 0,
+  -- The version at which what is cut changed last: a rendition of an older one is stale.
+  add column cut_version integer not null default 0,
+  -- What the editor wants; in_ms and out_ms stay the model's.
+  add column edited_in_ms double precision,
+  add column edited_out_ms double precision;
+create index moments_review on moments (decision, score desc, ordinal desc) where state <> 'withdrawn';
+alter table clips add column edit_version integer not null default 0;
+
+create table edits (
+  clip_id text not null,
+  version integer not null,
+  what text not null check (what in ('saved', 'reset', 'made')),
+  in90k bigint not null,
+  out90k bigint not null,
+  crop_vertical double precision not null,
+  crop_square double precision not null,
+  title text not null,
+  tags jsonb not null,
+  by_id text not null,
+  by_name text not null,
+  at_ms bigint not null,
+  primary key (clip_id, version)
+);
+
+-- A clip with what lies around it, to trim in; made when somebody opens it.
+create table contexts (
+  id text primary key,
+  clip_id text not null,
+  state text not null check (state in ('making', 'ready', 'failed')),
+  why text,
+  sidecar jsonb,
+  asked_at_ms bigint not null
+);
+`,
+  },
+  {
     version: 8,
     name: 'share links',
     sql: `

@@ -32,6 +32,8 @@ export interface Tables {
   login_links: LoginLinksTable;
   api_tokens: ApiTokensTable;
   idempotency: IdempotencyTable;
+  edits: EditsTable;
+  contexts: ContextsTable;
 }
 
 /** `stored`, `queued` and `analysed` are on the way; the other three are final. */
@@ -191,6 +193,16 @@ interface MomentsTable {
   decided_at_ms: number | null;
   found_at_ms: number;
   peak_wall_ms: number;
+  /** `hand`: made by a person; the director knows nothing of it. */
+  source: Generated<'model' | 'hand'>;
+  title: Generated<string>;
+  tags: ColumnType<string[], string | undefined, string>;
+  /** For people: a name. */
+  decided_by: ColumnType<string | null, string | null | undefined, string | null>;
+  edit_version: Generated<number>;
+  cut_version: Generated<number>;
+  edited_in_ms: ColumnType<number | null, number | null | undefined, number | null>;
+  edited_out_ms: ColumnType<number | null, number | null | undefined, number | null>;
 }
 
 interface ClipsTable {
@@ -208,6 +220,8 @@ interface ClipsTable {
   first_visible_at_ms: number;
   exact_visible_at_ms: number | null;
   visible_at_ms: number;
+  /** Of the edit that is shown. */
+  edit_version: Generated<number>;
 }
 
 interface EventsTable {
@@ -340,6 +354,31 @@ interface IdempotencyTable {
   /** Null where the answer held a secret, which is shown once. */
   body: string | null;
   created_at_ms: number;
+}
+
+/** What an editor wanted of a clip, one row for each time it was saved. Ticks of the run's 90 kHz clock. */
+interface EditsTable {
+  clip_id: string;
+  version: number;
+  what: 'saved' | 'reset' | 'made';
+  in90k: number;
+  out90k: number;
+  crop_vertical: number;
+  crop_square: number;
+  title: string;
+  tags: Json<string[]>;
+  by_id: string;
+  by_name: string;
+  at_ms: number;
+}
+
+interface ContextsTable {
+  id: string;
+  clip_id: string;
+  state: 'making' | 'ready' | 'failed';
+  why: string | null;
+  sidecar: ColumnType<ClipSidecar | null, string | null, string>;
+  asked_at_ms: number;
 }
 
 type Json<T> = ColumnType<T, string, string>;

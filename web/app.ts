@@ -5,11 +5,13 @@ import { Access } from './access.ts';
 import { tokenRoutes, userRoutes } from './api/accounts.ts';
 import { channelRoutes } from './api/channels.ts';
 import { clipRoutes, mediaRoutes } from './api/clips.ts';
+import { editRoutes, handClipRoutes } from './api/edits.ts';
 import { eventRoutes } from './api/events.ts';
 import { fixtureRoutes } from './api/fixtures.ts';
 import { hlsRoutes } from './api/hls.ts';
 import { liveRoutes } from './api/live.ts';
 import { momentRoutes } from './api/moments.ts';
+import { decisionRoutes, reviewRoutes } from './api/review.ts';
 import { runRoutes } from './api/runs.ts';
 import { scalingRoutes } from './api/scaling.ts';
 import { doorRoutes, ownSessionRoutes } from './api/session.ts';
@@ -51,7 +53,11 @@ export async function buildApp(options: AppOptions): Promise<Hono> {
     .route('/channels', channelStillRoutes(all).hono)
     .route('/live', liveRoutes(all).hono)
     .route('/channels', channelRoutes(all).hono)
+    .route('/review', reviewRoutes(all).hono)
+    .route('/moments', decisionRoutes(all).hono)
     .route('/moments', momentRoutes(all).hono)
+    .route('/clips', editRoutes(all).hono)
+    .route('/', handClipRoutes(all).hono)
     .route('/clips', clipRoutes(all).hono)
     .route('/media', mediaRoutes(all).hono)
     .route('/fixtures', fixtureRoutes(all).hono)

@@ -57,8 +57,10 @@ const rules: readonly (readonly [RegExp, ContentfulStatusCode])[] = [
   [/^auth\.unavailable$/, 503],
   [/^auth\./, 401],
   [/\.not-found$|^store\.bad-key$/, 404],
-  [/\.(taken|conflict)$/, 409],
+  [/^edit\.conflict$/, 412],
+  [/^edit\.unconditional$/, 428],
   [/\.too-large$/, 413],
+  [/\.(taken|conflict)$/, 409],
   [/\.invalid$/, 400],
   [/\.unavailable$|^store\.full$|^aborted$/, 503],
 ];

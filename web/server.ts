@@ -8,8 +8,10 @@ import { TouchlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Accounts } from '../control/account-desk.ts';
+import type { EditDesk } from '../control/edit-desk.ts';
 import type { MatchDesk } from '../control/match-desk.ts';
 import type { FleetDesk } from '../control/open-fleet-desk.ts';
+import type { ReviewDesk } from '../control/review-desk.ts';
 import type { TimelineDesk } from '../control/timeline-desk.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { buildApp } from './app.ts';
@@ -20,6 +22,8 @@ import { mediaOriginOf } from './media.ts';
 export interface Desks {
   accounts: Accounts;
   desk: MatchDesk;
+  edits: Pick<EditDesk, keyof EditDesk>;
+  review: Pick<ReviewDesk, 'list' | 'decide' | 'claim' | 'release'>;
   fleet: FleetDesk;
   timeline: TimelineDesk;
 }

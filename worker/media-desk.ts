@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { CutHost } from '../clipper/cut-clip.ts';
-import { clipSidecar } from '../core/clip.ts';
+import { clipSidecar, type ClipSidecar } from '../core/clip.ts';
 import { TouchlineError } from '../core/errors.ts';
 import type { SegmentRecord } from '../core/segment.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -45,7 +45,7 @@ export function createCutHost(options: {
     },
     putSidecar: async (key, sidecar) => {
       signal.throwIfAborted();
-      if (sidecar.revision === 'fast' && (await hasExact(store, key, sidecar.moment.id))) return;
+      if (await isOutdone(store, key, sidecar)) return;
       const body = new TextEncoder().encode(`${JSON.stringify(sidecar, null, 2)}\n`);
       await store.put(key, body, { contentType: 'application/json' });
     },
@@ -61,11 +61,19 @@ export function createCutHost(options: {
   };
 }
 
-async function hasExact(store: ObjectStore, key: string, momentId: string): Promise<boolean> {
+/** What lies there already is newer: of a later edit, or the exact revision of the same one. */
+async function isOutdone(store: ObjectStore, key: string, sidecar: ClipSidecar): Promise<boolean> {
   if ((await store.head(key)) === undefined) return false;
   const text = new TextDecoder().decode(await store.get(key));
   const known = clipSidecar.safeParse(JSON.parse(text));
-  return known.success && known.data.revision === 'exact' && known.data.moment.id === momentId;
+  if (!known.success) return false;
+  const [theirs, ours] = [known.data.edit?.version ?? 0, sidecar.edit?.version ?? 0];
+  if (theirs !== ours) return theirs > ours;
+  return (
+    sidecar.revision === 'fast' &&
+    known.data.revision === 'exact' &&
+    known.data.moment.id === sidecar.moment.id
+  );
 }
 
 function hashOf(bytes: Uint8Array): string {

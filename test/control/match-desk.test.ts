@@ -310,15 +310,17 @@ describe('the editor', () => {
     await rig.untilEvent((event) => event.kind === 'run.finished');
     const [moment] = await rig.desk.listMoments({ decision: 'undecided' });
     const id = moment?.id ?? '';
-    expect(await rig.desk.decide(id, 'approved')).toMatchObject({ decision: 'approved' });
+    expect(await rig.desk.decide(id, 'approved', 'Ana')).toMatchObject({ decision: 'approved' });
     expect(await rig.desk.listMoments({ decision: 'undecided' })).toEqual([]);
     expect((await rig.desk.listClips({}))[0]).toMatchObject({ decision: 'approved', label: 'goal' });
-    expect(await rig.desk.decide(id, 'rejected')).toMatchObject({ decision: 'rejected' });
-    expect(await rig.desk.decide(id, 'undecided')).toMatchObject({
+    expect(await rig.desk.decide(id, 'rejected', 'Ana')).toMatchObject({ decision: 'rejected' });
+    expect(await rig.desk.decide(id, 'undecided', 'Ana')).toMatchObject({
       decision: 'undecided',
       decidedAtMs: null,
     });
-    await expect(rig.desk.decide('mom_none', 'approved')).rejects.toMatchObject({ code: 'moment.not-found' });
+    await expect(rig.desk.decide('mom_none', 'approved', 'Ana')).rejects.toMatchObject({
+      code: 'moment.not-found',
+    });
   });
 });
 

@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { EditDesk } from '../../control/edit-desk.ts';
 import { openMatchDesk } from '../../control/open-match-desk.ts';
 import type { DeskEvent, MatchDesk } from '../../control/match-desk.ts';
+import type { ReviewDesk } from '../../control/review-desk.ts';
 import { sidecarKey, type ClipSidecar } from '../../core/clip.ts';
 import { systemClock } from '../../core/clock.ts';
 import { segmentId } from '../../core/ids.ts';
@@ -22,6 +24,8 @@ import { MemoryBroker } from './memory-queue.ts';
 /** A real desk on a real database, with a queue in memory and a driver that tests speak for. */
 export interface DeskRig {
   desk: MatchDesk;
+  edits: EditDesk;
+  review: ReviewDesk;
   catalogue: Catalogue;
   store: ObjectStore;
   broker: MemoryBroker;
@@ -44,7 +48,7 @@ export async function openDeskRig(
   const store = await openFsStore({ folder: join(home, 'store'), random: systemRandom });
   const stopping = new AbortController();
   let ingest: DeskRig['ingest'] | undefined;
-  const { desk, run } = await openMatchDesk({
+  const { desk, edits, review, run } = await openMatchDesk({
     catalogue,
     queue: more?.queue ?? broker.connect(),
     store,
@@ -70,6 +74,8 @@ export async function openDeskRig(
   if (!ingest) throw new Error('the desk made no driver');
   return {
     desk,
+    edits,
+    review,
     catalogue,
     store,
     broker,
@@ -190,8 +196,15 @@ function fakeSidecar(job: CutJob, file: { key: string; bytes: number; sha256: st
     gaps: [],
     notes: [],
     moment: job.moment,
-    renditions: [
-      { preset: 'wide', contentType: 'video/mp4', durationMs: 1000, width: 640, height: 360, ...file },
-    ],
+    ...(job.edit ? { edit: job.edit } : {}),
+    renditions: job.presets.map((preset) => ({
+      preset,
+      contentType: 'video/mp4',
+      durationMs: 1000,
+      width: 640,
+      height: 360,
+      ...file,
+      ...(job.edit ? { editVersion: job.edit.version } : {}),
+    })),
   };
 }

@@ -2,6 +2,7 @@ import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { listenWeb, type WebOptions } from '../../web/server.ts';
 import { noAccounts } from '../web/fake-accounts.ts';
+import { noEdits, noReview } from '../web/fake-editing.ts';
 import { noFleet } from '../web/fake-fleet.ts';
 import { noTimeline } from '../web/fake-timeline.ts';
 import { memoryStore } from '../web/memory-store.ts';
@@ -12,6 +13,8 @@ export async function startTestWeb(
 ): Promise<{ url: string; stop: () => Promise<void> }> {
   const server = await listenWeb({
     accounts: noAccounts(),
+    edits: noEdits(),
+    review: noReview(),
     fleet: noFleet(),
     timeline: noTimeline(),
     store: memoryStore(new Map()),

@@ -55,7 +55,8 @@ export function momentRoutes({ desk }: { desk: MatchDesk }): ApiRoutes {
         body: z.strictObject({ decision }),
         answer: momentBody,
       },
-      async ({ params, body }) => await view(await desk.decide(params.id, body.decision)),
+      async ({ params, body, principal }) =>
+        await view(await desk.decide(params.id, body.decision, principal.name)),
     );
 }
 

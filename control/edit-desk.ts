@@ -1,0 +1,412 @@
+import type { Kysely, Selectable } from 'kysely';
+
+import type { ClipSidecar } from '../core/clip.ts';
+import type { Clock } from '../core/clock.ts';
+import { TouchlineError } from '../core/errors.ts';
+import { clipIdOf, digestId } from '../core/ids.ts';
+import { msFromTicks, ticksFromMs, ticksPerSecond } from '../core/media-time.ts';
+import type { Moment } from '../core/moment.ts';
+import type { Tables } from '../store/schema.ts';
+import {
+  contextIdOf,
+  editJobId,
+  mediaOf,
+  segmentsOf,
+  sendContextCut,
+  sendEditCut,
+  type Range90k,
+} from './edits/cut-jobs.ts';
+import { checkRange } from './edits/edit-rules.ts';
+import type { EventLog, NewEvent } from './event-log.ts';
+import type { Principal } from './principal.ts';
+
+type Db = Kysely<Tables>;
+type MomentRow = Selectable<Tables['moments']>;
+
+/** What an editor wants of a clip. Ticks of the run's 90 kHz clock; crops from 0 (left) to 1 (right). */
+export interface EditWish extends Range90k {
+  cropVertical: number;
+  cropSquare: number;
+  title: string;
+  tags: string[];
+}
+
+export interface EditEntry extends EditWish {
+  version: number;
+  by: string;
+  atMs: number;
+  what: 'saved' | 'reset' | 'made';
+}
+
+export interface EditView {
+  moment: MomentRow;
+  wanted: EditWish;
+  model: Range90k;
+  /** Newest first. */
+  history: EditEntry[];
+  /** What is shown; undefined until something was cut. */
+  sidecar: ClipSidecar | undefined;
+  /** Cuts of the current edit: by stage, how each stands. */
+  cuts: { stage: 'exact' | 'whole'; state: 'sent' | 'done' | 'dead'; why: string | null }[];
+}
+
+export interface ContextView {
+  state: 'making' | 'ready' | 'failed';
+  why: string | null;
+  sidecar: ClipSidecar | undefined;
+}
+
+/** What lies around a clip while it is trimmed. */
+const contextMs = 60_000;
+const historyMax = 200;
+/** A minute of live media is at most this late: ingest closes a segment within 10 s and stores it at once. */
+const clipLastWaitMsMax = 15_000;
+const pollMs = 250;
+
+/** What people do to clips: trim, crop, name, take back, and make their own. Nothing of it is ever overwritten unseen. */
+export class EditDesk {
+  readonly #db: Db;
+  readonly #clock: Clock;
+  readonly #events: EventLog;
+  readonly #onJobs: (runId: string) => Promise<void>;
+
+  /** `onJobs`: cuts are in the ledger, and what is held of their run is old. */
+  constructor(options: { db: Db; clock: Clock; events: EventLog; onJobs: (runId: string) => Promise<void> }) {
+    this.#db = options.db;
+    this.#clock = options.clock;
+    this.#events = options.events;
+    this.#onJobs = options.onJobs;
+  }
+
+  /** @throws `clip.not-found` */
+  async read(clipId: string): Promise<EditView> {
+    const moment = await momentOf(this.#db, clipId);
+    const clip = await this.#db
+      .selectFrom('clips')
+      .select('sidecar')
+      .where('id', '=', clipId)
+      .executeTakeFirst();
+    const history = await historyOf(this.#db, clipId);
+    const jobs = await this.#db
+      .selectFrom('jobs')
+      .select(['id', 'state', 'dead_reason'])
+      .where('id', 'in', [
+        editJobId(clipId, moment.cut_version, 'exact'),
+        editJobId(clipId, moment.cut_version, 'whole'),
+      ])
+      .execute();
+    return {
+      moment,
+      wanted: history[0] ?? asModelCuts(moment),
+      model: modelRange(moment),
+      history,
+      sidecar: clip?.sidecar,
+      cuts: jobs.map(({ id, state, dead_reason }) => ({
+        stage: id.endsWith('-whole') ? 'whole' : 'exact',
+        state,
+        why: dead_reason,
+      })),
+    };
+  }
+
+  /**
+   * A new edit on top of `version`. What is shown stays until its files are there.
+   *
+   * @throws `edit.conflict` when somebody has saved since, `edit.invalid`, `clip.not-found`
+   */
+  async save(
+    clipId: string,
+    wish: EditWish,
+    about: { version: number; by: Principal; what?: 'saved' | 'reset' },
+  ): Promise<EditView> {
+    const { run_id: runId } = await momentOf(this.#db, clipId);
+    const nowMs = this.#clock.nowMs();
+    await this.#db.transaction().execute(async (db) => {
+      const row = await momentOf(db, clipId, true);
+      if (row.edit_version !== about.version) throw conflict(row.edit_version, about.version);
+      const [latest] = await historyOf(db, clipId, 1);
+      const before = latest ?? asModelCuts(row);
+      const isCut = isOtherCut(before, wish) || row.edit_version === 0;
+      if (isCut) checkRange(wish, await mediaOf(db, runId), await this.#gapsIn(db, runId, wish));
+      const version = row.edit_version + 1;
+      await insertEdit(db, { clipId, version, wish, by: about.by, atMs: nowMs, what: about.what ?? 'saved' });
+      await db
+        .updateTable('moments')
+        .set({
+          title: wish.title,
+          tags: JSON.stringify(wish.tags),
+          edit_version: version,
+          edited_in_ms: msFromTicks(wish.in90k),
+          edited_out_ms: msFromTicks(wish.out90k),
+          ...(isCut ? { cut_version: version } : {}),
+        })
+        .where('id', '=', row.id)
+        .execute();
+      if (isCut) await this.#sendCut(db, row, wish, version, nowMs);
+      await this.#events.append(db, [editedEvent(row, version, about.by)]);
+    });
+    await this.#tell(runId);
+    return await this.read(clipId);
+  }
+
+  /** Back to what the model cuts, as an edit of its own: the ones before stay in the history. */
+  async reset(clipId: string, about: { version: number; by: Principal }): Promise<EditView> {
+    const row = await momentOf(this.#db, clipId);
+    const { title, tags } = row;
+    return await this.save(clipId, { ...asModelCuts(row), title, tags }, { ...about, what: 'reset' });
+  }
+
+  /** The clip with a minute on each side, made at once if it is not there. */
+  async context(clipId: string): Promise<ContextView> {
+    const view = await this.read(clipId);
+    const { moment } = view;
+    const { run_id: runId, channel_id: channelId } = moment;
+    const media = await mediaOf(this.#db, runId);
+    if (!media) return { state: 'failed', why: 'there is no media of this run', sidecar: undefined };
+    const around90k = ticksFromMs(contextMs);
+    const range = {
+      in90k: Math.max(media.start90k, Math.min(view.wanted.in90k, view.model.in90k) - around90k),
+      out90k: Math.min(media.end90k, Math.max(view.wanted.out90k, view.model.out90k) + around90k),
+    };
+    const contextId = contextIdOf(clipId, range);
+    const nowMs = this.#clock.nowMs();
+    const isNew = await this.#db.transaction().execute(async (db) => {
+      const made = await db
+        .insertInto('contexts')
+        .values({
+          id: contextId,
+          clip_id: clipId,
+          state: 'making',
+          why: null,
+          sidecar: null,
+          asked_at_ms: nowMs,
+        })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst();
+      if ((made.numInsertedOrUpdatedRows ?? 0n) === 0n) return false;
+      await sendContextCut(db, { channelId, runId, contextId, moment: asMoment(moment), range }, nowMs);
+      return true;
+    });
+    if (isNew) await this.#onJobs(runId);
+    const row = await this.#db
+      .selectFrom('contexts')
+      .selectAll()
+      .where('id', '=', contextId)
+      .executeTakeFirstOrThrow();
+    return { state: row.state, why: row.why, sidecar: row.sidecar ?? undefined };
+  }
+
+  /** A clip by hand. The same stretch again is the same moment. @throws `run.not-found`, `edit.invalid` */
+  async make(
+    runId: string,
+    wish: Range90k & { title?: string | undefined },
+    by: Principal,
+  ): Promise<{ momentId: string; clipId: string }> {
+    const run = await this.#db.selectFrom('runs').selectAll().where('id', '=', runId).executeTakeFirst();
+    if (!run) throw notFound('run', runId);
+    const nowMs = this.#clock.nowMs();
+    const id = `mom_${digestId(`hand/${run.channel_id}/${runId}/${wish.in90k}/${wish.out90k}`)}`;
+    const clipId = clipIdOf(id);
+    await this.#db.transaction().execute(async (db) => {
+      checkRange(wish, await mediaOf(db, runId), await this.#gapsIn(db, runId, wish));
+      const [inMs, outMs] = [Math.floor(msFromTicks(wish.in90k)), Math.ceil(msFromTicks(wish.out90k))];
+      const peakMs = Math.round((inMs + outMs) / 2);
+      const title = wish.title ?? '';
+      const made = await db
+        .insertInto('moments')
+        .values({
+          id,
+          channel_id: run.channel_id,
+          run_id: runId,
+          clip_id: clipId,
+          label: 'by hand',
+          peak_ms: peakMs,
+          in_ms: inMs,
+          out_ms: outMs,
+          score: 1,
+          reasons: JSON.stringify([
+            { signal: 'hand', contribution: 1, atMs: peakMs, text: `made by ${by.name}` },
+          ]),
+          revision: 1,
+          state: 'found',
+          state_reason: null,
+          decision: 'undecided',
+          decided_at_ms: null,
+          found_at_ms: nowMs,
+          peak_wall_ms: run.start_wall_ms + peakMs,
+          source: 'hand',
+          title,
+          edit_version: 1,
+          cut_version: 1,
+          edited_in_ms: msFromTicks(wish.in90k),
+          edited_out_ms: msFromTicks(wish.out90k),
+        })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst();
+      if ((made.numInsertedOrUpdatedRows ?? 0n) === 0n) return;
+      const row = await momentOf(db, clipId);
+      const edit = { ...wish, cropVertical: 0.5, cropSquare: 0.5, title, tags: [] };
+      await insertEdit(db, { clipId, version: 1, wish: edit, by, atMs: nowMs, what: 'made' });
+      await this.#sendCut(db, row, edit, 1, nowMs);
+      const { channel_id: channelId } = row;
+      const data = { label: row.label, peakMs, inMs, outMs, score: 1, revision: 1, clipId, by: by.name };
+      await this.#events.append(db, [{ kind: 'moment.found', channelId, runId, subjectId: id, data }]);
+    });
+    await this.#tell(runId);
+    return { momentId: id, clipId };
+  }
+
+  /** The last seconds of what is live now: waits for the segment that holds the end. @throws `channel.conflict` when nothing is live */
+  async clipLast(
+    channelId: string,
+    seconds: number,
+    by: Principal,
+  ): Promise<{ momentId: string; clipId: string }> {
+    const run = await this.#db
+      .selectFrom('runs')
+      .select(['id', 'start_wall_ms'])
+      .where('channel_id', '=', channelId)
+      .where('ended_at_ms', 'is', null)
+      .orderBy('start_wall_ms', 'desc')
+      .executeTakeFirst();
+    if (!run)
+      throw callerFault('channel.conflict', 'nothing is live on this channel: there are no last seconds');
+    const wantedEnd90k = ticksFromMs(this.#clock.nowMs() - run.start_wall_ms);
+    const giveUpMs = this.#clock.monotonicMs() + clipLastWaitMsMax;
+    let media = await mediaOf(this.#db, run.id);
+    while ((media?.end90k ?? 0) < wantedEnd90k && this.#clock.monotonicMs() < giveUpMs) {
+      await this.#clock.sleep(pollMs);
+      media = await mediaOf(this.#db, run.id);
+    }
+    if (!media) throw callerFault('channel.conflict', 'nothing was recorded of this channel yet');
+    const out90k = Math.min(wantedEnd90k, media.end90k);
+    const in90k = Math.max(media.start90k, out90k - seconds * ticksPerSecond);
+    return await this.make(run.id, { in90k, out90k }, by);
+  }
+
+  async #sendCut(db: Db, row: MomentRow, wish: EditWish, version: number, nowMs: number): Promise<void> {
+    const { channel_id: channelId, run_id: runId, clip_id: clipId } = row;
+    const { in90k, out90k, cropVertical, cropSquare, title, tags } = wish;
+    const edit = { version, cropVertical, cropSquare, title, tags };
+    const cut = { channelId, runId, clipId, moment: asMoment(row), range: { in90k, out90k }, edit };
+    await sendEditCut(db, cut, 'exact', nowMs);
+  }
+
+  /** Where nothing was recorded between the segments that a range touches. */
+  async #gapsIn(db: Db, runId: string, range: Range90k): Promise<{ start90k: number; end90k: number }[]> {
+    const segments = await segmentsOf(db, runId, range);
+    return segments.flatMap(({ start90k, gapBefore90k }) =>
+      gapBefore90k > 0 ? [{ start90k: start90k - gapBefore90k, end90k: start90k }] : [],
+    );
+  }
+
+  async #tell(runId: string): Promise<void> {
+    this.#events.tell();
+    await this.#onJobs(runId);
+  }
+}
+
+async function momentOf(db: Db, clipId: string, forUpdate = false): Promise<MomentRow> {
+  const row = await db
+    .selectFrom('moments')
+    .selectAll()
+    .where('clip_id', '=', clipId)
+    .$if(forUpdate, (query) => query.forUpdate())
+    .executeTakeFirst();
+  return row ?? notFound('clip', clipId);
+}
+
+async function historyOf(db: Db, clipId: string, limit = historyMax): Promise<EditEntry[]> {
+  const rows = await db
+    .selectFrom('edits')
+    .selectAll()
+    .where('clip_id', '=', clipId)
+    .orderBy('version', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({
+    version: row.version,
+    what: row.what,
+    by: row.by_name,
+    atMs: row.at_ms,
+    in90k: row.in90k,
+    out90k: row.out90k,
+    cropVertical: row.crop_vertical,
+    cropSquare: row.crop_square,
+    title: row.title,
+    tags: row.tags,
+  }));
+}
+
+async function insertEdit(
+  db: Db,
+  edit: {
+    clipId: string;
+    version: number;
+    wish: EditWish;
+    by: Principal;
+    atMs: number;
+    what: EditEntry['what'];
+  },
+): Promise<void> {
+  const { wish } = edit;
+  await db
+    .insertInto('edits')
+    .values({
+      clip_id: edit.clipId,
+      version: edit.version,
+      what: edit.what,
+      in90k: wish.in90k,
+      out90k: wish.out90k,
+      crop_vertical: wish.cropVertical,
+      crop_square: wish.cropSquare,
+      title: wish.title,
+      tags: JSON.stringify(wish.tags),
+      by_id: edit.by.id,
+      by_name: edit.by.name,
+      at_ms: edit.atMs,
+    })
+    .execute();
+}
+
+function modelRange(row: MomentRow): Range90k {
+  return { in90k: ticksFromMs(row.in_ms), out90k: ticksFromMs(row.out_ms) };
+}
+
+function asModelCuts(row: MomentRow): EditWish {
+  return { ...modelRange(row), cropVertical: 0.5, cropSquare: 0.5, title: row.title, tags: row.tags };
+}
+
+function asMoment(row: MomentRow): Moment {
+  const { id, label, score, reasons } = row;
+  return { id, label, score, reasons, peakMs: row.peak_ms, inMs: row.in_ms, outMs: row.out_ms };
+}
+
+function isOtherCut(one: EditWish, other: EditWish): boolean {
+  return (
+    one.in90k !== other.in90k ||
+    one.out90k !== other.out90k ||
+    one.cropVertical !== other.cropVertical ||
+    one.cropSquare !== other.cropSquare
+  );
+}
+
+function editedEvent(row: MomentRow, version: number, by: Principal): NewEvent {
+  const { channel_id: channelId, run_id: runId, id, clip_id: subjectId } = row;
+  return { kind: 'clip.edited', channelId, runId, subjectId, data: { momentId: id, version, by: by.name } };
+}
+
+function conflict(current: number, given: number): TouchlineError {
+  return callerFault(
+    'edit.conflict',
+    `somebody has saved this clip since you opened it (it is at version ${current}, you changed ${given}): look at what they did, then save yours on top or take theirs`,
+  );
+}
+
+function notFound(what: 'clip' | 'run', id: string): never {
+  throw callerFault(`${what}.not-found`, `there is no ${what} "${id}"`);
+}
+
+function callerFault(code: string, message: string): TouchlineError {
+  return new TouchlineError({ code, message, retryable: false, blame: 'caller' });
+}

@@ -1,0 +1,316 @@
+import { sql, type Kysely } from 'kysely';
+
+import type { ClipSidecar } from '../core/clip.ts';
+import type { Clock } from '../core/clock.ts';
+import { TouchlineError } from '../core/errors.ts';
+import type { Reason } from '../core/moment.ts';
+import type { Decision, MomentState, Tables } from '../store/schema.ts';
+import { Claims } from './claims.ts';
+import type { EventLog } from './event-log.ts';
+import { laneFrom, laneOf, type Lane } from './lanes.ts';
+import type { Principal } from './principal.ts';
+
+type Db = Kysely<Tables>;
+
+/** One row of the review queue. */
+export interface ReviewMoment {
+  id: string;
+  clipId: string;
+  channelId: string;
+  channelName: string;
+  runId: string;
+  lane: Lane;
+  label: string;
+  title: string;
+  tags: string[];
+  score: number;
+  isByHand: boolean;
+  peakMs: number;
+  peakWallMs: number;
+  state: MomentState;
+  stateReason: string | null;
+  decision: Decision;
+  decidedAtMs: number | null;
+  decidedBy: string | null;
+  reasons: Reason[];
+  startWallMs: number | null;
+  frameRate: { num: number; den: number } | null;
+  durationMs: number | null;
+  /** Keys of the files that are shown now. */
+  keys: { wide: string | null; thumbnail: string | null; vertical: string | null };
+  editVersion: number;
+  claimedBy: string | null;
+}
+
+export interface ReviewFilter {
+  decision: Decision | 'all';
+  lane?: Lane | undefined;
+  channelId?: string | undefined;
+  runId?: string | undefined;
+  label?: string | undefined;
+  q?: string | undefined;
+  cursor?: string | undefined;
+  limit: number;
+}
+
+export interface ReviewPage {
+  moments: ReviewMoment[];
+  next: string | null;
+  counts: Record<Lane, number>;
+  decidedCount: number;
+  /** From visible to decided, the median of today. */
+  decisionMsP50: number | null;
+  labels: string[];
+}
+
+const dayMs = 86_400_000;
+
+/** What waits for an editor's word, ranked, and the word itself. */
+export class ReviewDesk {
+  readonly claims: Claims;
+  readonly #db: Db;
+  readonly #clock: Clock;
+  readonly #events: EventLog;
+
+  constructor(options: { db: Db; clock: Clock; events: EventLog }) {
+    this.#db = options.db;
+    this.#clock = options.clock;
+    this.#events = options.events;
+    this.claims = new Claims(options.clock);
+  }
+
+  /** By lane, in it the newest first. One statement for the page, whatever its length. */
+  async list(filter: ReviewFilter): Promise<ReviewPage> {
+    const after = filter.cursor === undefined ? undefined : readCursor(filter.cursor);
+    let page = this.#filtered(filter)
+      .innerJoin('channels', 'channels.id', 'moments.channel_id')
+      .leftJoin('clips', 'clips.moment_id', 'moments.id')
+      .select([
+        'moments.id',
+        'moments.ordinal',
+        'moments.clip_id',
+        'moments.channel_id',
+        'channels.name as channel_name',
+        'moments.run_id',
+        'moments.label',
+        'moments.title',
+        'moments.tags',
+        'moments.score',
+        'moments.source',
+        'moments.peak_ms',
+        'moments.peak_wall_ms',
+        'moments.state',
+        'moments.state_reason',
+        'moments.decision',
+        'moments.decided_at_ms',
+        'moments.decided_by',
+        'moments.reasons',
+        'moments.edit_version',
+        rank.as('rank'),
+        sql<ClipSidecar['renditions'] | null>`clips.sidecar->'renditions'`.as('renditions'),
+        sql<ClipSidecar['frameRate'] | null>`clips.sidecar->'frameRate'`.as('frame_rate'),
+        sql<number | null>`(clips.sidecar->>'startWallMs')::bigint`.as('start_wall_ms'),
+      ])
+      .orderBy('rank')
+      .orderBy('moments.ordinal', 'desc')
+      .limit(filter.limit);
+    if (filter.lane !== undefined) page = page.where(rank, '=', rankOf[filter.lane]);
+    if (after) {
+      page = page.where(sql<boolean>`(${rank}, -moments.ordinal) > (${after.rank}, ${-after.ordinal})`);
+    }
+    const rows = await page.execute();
+    const last = rows.at(-1);
+    return {
+      moments: rows.map((row): ReviewMoment => {
+        const of = (preset: string) => row.renditions?.find((one) => one.preset === preset);
+        return {
+          id: row.id,
+          clipId: row.clip_id,
+          channelId: row.channel_id,
+          channelName: row.channel_name,
+          runId: row.run_id,
+          lane: laneOf(row.score),
+          label: row.label,
+          title: row.title,
+          tags: row.tags,
+          score: row.score,
+          isByHand: row.source === 'hand',
+          peakMs: row.peak_ms,
+          peakWallMs: row.peak_wall_ms,
+          state: row.state,
+          stateReason: row.state_reason,
+          decision: row.decision,
+          decidedAtMs: row.decided_at_ms,
+          decidedBy: row.decided_by,
+          reasons: row.reasons,
+          startWallMs: row.start_wall_ms,
+          frameRate: row.frame_rate,
+          durationMs: of('wide')?.durationMs ?? null,
+          keys: {
+            wide: of('wide')?.key ?? null,
+            thumbnail: of('thumbnail')?.key ?? null,
+            vertical: of('vertical')?.key ?? null,
+          },
+          editVersion: row.edit_version,
+          claimedBy: this.claims.holderOf(row.id)?.name ?? null,
+        };
+      }),
+      next: rows.length === filter.limit && last ? cursorOf(last) : null,
+      counts: await this.#counts(filter),
+      ...(await this.#today()),
+      labels: await this.#labels(),
+    };
+  }
+
+  /** All of them or none. @returns what each was before: deciding that again is the undo. @throws `moment.not-found` */
+  async decide(
+    ids: readonly string[],
+    decision: Decision,
+    by: Pick<Principal, 'name'>,
+  ): Promise<{ id: string; before: Decision }[]> {
+    const nowMs = this.#clock.nowMs();
+    const before = await this.#db.transaction().execute(async (db) => {
+      const rows = await db
+        .selectFrom('moments')
+        .select(['id', 'channel_id', 'run_id', 'decision'])
+        .where('id', 'in', [...ids])
+        .orderBy('id')
+        .forUpdate()
+        .execute();
+      const missing = ids.find((id) => !rows.some((row) => row.id === id));
+      if (missing !== undefined) throw notFound(missing);
+      const changed = rows.filter((row) => row.decision !== decision);
+      if (changed.length > 0) {
+        await db
+          .updateTable('moments')
+          .set({
+            decision,
+            decided_at_ms: decision === 'undecided' ? null : nowMs,
+            decided_by: decision === 'undecided' ? null : by.name,
+          })
+          .where(
+            'id',
+            'in',
+            changed.map(({ id }) => id),
+          )
+          .execute();
+        await this.#events.append(
+          db,
+          changed.map((row) => ({
+            kind: 'moment.decided' as const,
+            channelId: row.channel_id,
+            runId: row.run_id,
+            subjectId: row.id,
+            data: { decision, before: row.decision, by: by.name },
+          })),
+        );
+      }
+      return rows.map((row) => ({ id: row.id, before: row.decision }));
+    });
+    this.#events.tell();
+    return before;
+  }
+
+  /** Tells the others. @returns who has it */
+  async claim(momentId: string, by: Principal): Promise<{ name: string; isMine: boolean }> {
+    const before = this.claims.holderOf(momentId);
+    const holder = this.claims.take(momentId, by);
+    if (holder.id !== before?.id) await this.#tellClaim(momentId, holder.name);
+    return { name: holder.name, isMine: holder.id === by.id };
+  }
+
+  async release(momentId: string, by: Principal): Promise<void> {
+    if (this.claims.release(momentId, by)) await this.#tellClaim(momentId, null);
+  }
+
+  async #tellClaim(momentId: string, by: string | null): Promise<void> {
+    await this.#db.transaction().execute(async (db) => {
+      const row = await db.selectFrom('moments').select('id').where('id', '=', momentId).executeTakeFirst();
+      if (!row) throw notFound(momentId);
+      await this.#events.append(db, [{ kind: 'moment.claimed', subjectId: momentId, data: { by } }]);
+    });
+    this.#events.tell();
+  }
+
+  #filtered(filter: ReviewFilter) {
+    const { decision, channelId, runId, label, q } = filter;
+    let query = this.#db.selectFrom('moments').where('moments.state', '<>', 'withdrawn');
+    if (decision !== 'all') query = query.where('moments.decision', '=', decision);
+    if (channelId !== undefined) query = query.where('moments.channel_id', '=', channelId);
+    if (runId !== undefined) query = query.where('moments.run_id', '=', runId);
+    if (label !== undefined) query = query.where('moments.label', '=', label);
+    if (q !== undefined && q.trim() !== '') {
+      const like = `%${q.trim().replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+      query = query.where(
+        sql<boolean>`(moments.title ilike ${like} or moments.label ilike ${like} or moments.tags::text ilike ${like}
+          or exists (select 1 from channels where channels.id = moments.channel_id and channels.name ilike ${like}))`,
+      );
+    }
+    return query;
+  }
+
+  async #counts(filter: ReviewFilter): Promise<Record<Lane, number>> {
+    const rows = await this.#filtered(filter)
+      .select([rank.as('rank'), ({ fn }) => fn.countAll<number>().as('count')])
+      .groupBy('rank')
+      .execute();
+    const of = (lane: Lane): number => rows.find((row) => row.rank === rankOf[lane])?.count ?? 0;
+    return { must: of('must'), likely: of('likely'), maybe: of('maybe') };
+  }
+
+  async #today(): Promise<{ decidedCount: number; decisionMsP50: number | null }> {
+    const row = await this.#db
+      .selectFrom('moments')
+      .leftJoin('clips', 'clips.moment_id', 'moments.id')
+      .select([
+        ({ fn }) => fn.countAll<number>().as('count'),
+        sql<
+          number | null
+        >`percentile_cont(0.5) within group (order by moments.decided_at_ms - clips.first_visible_at_ms)`.as(
+          'p50',
+        ),
+      ])
+      .where('moments.decided_at_ms', '>', this.#clock.nowMs() - dayMs)
+      .executeTakeFirst();
+    return { decidedCount: row?.count ?? 0, decisionMsP50: row?.p50 ?? null };
+  }
+
+  async #labels(): Promise<string[]> {
+    const rows = await this.#db
+      .selectFrom('moments')
+      .select('label')
+      .where('state', '<>', 'withdrawn')
+      .groupBy('label')
+      .orderBy('label')
+      .limit(50)
+      .execute();
+    return rows.map((row) => row.label);
+  }
+}
+
+const rankOf: Record<Lane, number> = { must: 0, likely: 1, maybe: 2 };
+const rank = sql<number>`case when moments.score >= ${sql.lit(laneFrom.must)} then 0 when moments.score >= ${sql.lit(laneFrom.likely)} then 1 else 2 end`;
+
+function cursorOf({ rank, ordinal }: { rank: number; ordinal: number }): string {
+  return Buffer.from(`${rank}/${ordinal}`).toString('base64url');
+}
+
+function readCursor(cursor: string): { rank: number; ordinal: number } {
+  const [, rank, ordinal] = /^(\d)\/(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  if (rank !== undefined && ordinal !== undefined) return { rank: Number(rank), ordinal: Number(ordinal) };
+  throw new TouchlineError({
+    code: 'review.invalid',
+    message: 'the cursor is none of ours: begin without one',
+    retryable: false,
+    blame: 'caller',
+  });
+}
+
+function notFound(id: string): TouchlineError {
+  return new TouchlineError({
+    code: 'moment.not-found',
+    message: `there is no moment "${id}"`,
+    retryable: false,
+    blame: 'caller',
+  });
+}
