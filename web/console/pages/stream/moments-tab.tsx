@@ -54,11 +54,9 @@ export function MomentsTab(props: {
                     )}
                   </>
                 )}
-                {moment.state !== 'found' && moment.state !== 'failed' && (
-                  <a class="button" href={`/clips/${moment.clipId}`}>
-                    {may('review') ? 'Edit' : 'Open'}
-                  </a>
-                )}
+                <a class="button" href={`/clips/${moment.clipId}`}>
+                  {may('review') ? 'Edit' : 'Open'}
+                </a>
               </p>
             )}
           </li>

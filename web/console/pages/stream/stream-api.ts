@@ -40,7 +40,7 @@ export function stillUrl(runId: string, seq: number): string {
 export function clipByHand(
   runId: string,
   wish: { inMs: number; outMs: number; title?: string },
-): Promise<{ id: string; clipId: string }> {
+): Promise<{ momentId: string; clipId: string }> {
   return ask(`/runs/${runId}/moments`, { method: 'POST', body: wish });
 }
 
