@@ -58,6 +58,7 @@ export interface ContextView {
 
 /** What lies around a clip while it is trimmed. */
 const contextMs = 60_000;
+const contextFreshMs = 30_000;
 const historyMax = 200;
 /** A minute of live media is at most this late: ingest closes a segment within 10 s and stores it at once. */
 const clipLastWaitMsMax = 15_000;
@@ -156,8 +157,25 @@ export class EditDesk {
     return await this.save(clipId, { ...asModelCuts(row), title, tags }, { ...about, what: 'reset' });
   }
 
+  /** What was asked for last of a clip's surroundings; undefined: nothing. */
+  async newestContext(clipId: string): Promise<(ContextView & { askedAtMs: number }) | undefined> {
+    const row = await this.#db
+      .selectFrom('contexts')
+      .selectAll()
+      .where('clip_id', '=', clipId)
+      .orderBy('asked_at_ms', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    if (!row) return undefined;
+    return { state: row.state, why: row.why, sidecar: row.sidecar ?? undefined, askedAtMs: row.asked_at_ms };
+  }
+
   /** The clip with a minute on each side, made at once if it is not there. */
   async context(clipId: string): Promise<ContextView> {
+    const newest = await this.newestContext(clipId);
+    // While the run goes on there is more each second; who opens the clip twice wants the same file.
+    if (newest && newest.state !== 'failed' && newest.askedAtMs > this.#clock.nowMs() - contextFreshMs)
+      return newest;
     const view = await this.read(clipId);
     const { moment } = view;
     const { run_id: runId, channel_id: channelId } = moment;

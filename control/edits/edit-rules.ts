@@ -3,8 +3,8 @@ import { ticksPerSecond } from '../../core/media-time.ts';
 import type { Range90k } from './cut-jobs.ts';
 
 const lengthMin90k = ticksPerSecond / 2;
-/** A moment's times are whole ms: its own range may leave the media by less than one. */
-const slack90k = ticksPerSecond / 1000;
+/** Half a frame at 10 a second: who counts frames from a first one may end so far beside the last. It is cut at the end of the media. */
+const slack90k = ticksPerSecond / 20;
 /** A clip, not a half: the cut reads all its segments into memory. */
 const lengthMax90k = 600 * ticksPerSecond;
 

@@ -2,7 +2,15 @@ import type { WebOptions } from '../../web/server.ts';
 
 /** Nobody edits in this test. */
 export function noEdits(): WebOptions['edits'] {
-  return { read: nothing, save: nothing, reset: nothing, context: nothing, make: nothing, clipLast: nothing };
+  return {
+    read: nothing,
+    save: nothing,
+    reset: nothing,
+    context: nothing,
+    newestContext: nothing,
+    make: nothing,
+    clipLast: nothing,
+  };
 }
 
 /** An empty queue. */

@@ -19,7 +19,7 @@ import {
   type RenditionState,
 } from './schemas/edit.ts';
 
-type Edits = Pick<EditDesk, 'read' | 'save' | 'reset' | 'context' | 'make' | 'clipLast'>;
+type Edits = Pick<EditDesk, 'read' | 'save' | 'reset' | 'context' | 'newestContext' | 'make' | 'clipLast'>;
 interface Options {
   edits: Edits;
   desk: MatchDesk;
@@ -116,6 +116,21 @@ export function editRoutes({ edits, desk }: Options): ApiRoutes {
         answer: clipContext,
       },
       async ({ params }) => contextOf(await edits.context(params.id)),
+    )
+    .add(
+      {
+        method: 'get',
+        path: '/{id}/context',
+        scope: 'read',
+        summary: 'How far the file is that was asked for last',
+        params: byId,
+        answer: clipContext,
+      },
+      async ({ params }) => {
+        const newest = await edits.newestContext(params.id);
+        if (!newest) throw callerError('context.not-found', 'nobody asked for it yet: POST first');
+        return contextOf(newest);
+      },
     );
 }
 
