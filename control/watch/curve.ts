@@ -47,21 +47,17 @@ export function curveOf(
   return { startMs, stepMs, min, max, clues: cluesOf(highest) };
 }
 
+/** The width follows from how much is shown alone: one bucket is kept for what is cut at the ends. */
 function bucketsFor(range: { fromMs: number; toMs: number; bucketsMax: number }): {
   startMs: number;
   stepMs: number;
   count: number;
 } {
-  const spanMs = Math.max(0, range.toMs - range.fromMs);
-  const steps = Math.max(1, Math.ceil(spanMs / range.bucketsMax / excitementStepMs));
-  // One more bucket than fits may be cut at the ends; the next width has room for it.
-  for (let stepMs = steps * excitementStepMs; ; stepMs += excitementStepMs) {
-    const startMs = Math.floor(range.fromMs / stepMs) * stepMs;
-    const count = Math.ceil((range.toMs - startMs) / stepMs);
-    if (count <= range.bucketsMax || stepMs > spanMs) {
-      return { startMs, stepMs, count: Math.max(0, Math.min(count, range.bucketsMax)) };
-    }
-  }
+  const { fromMs, toMs, bucketsMax } = range;
+  const spanMs = bucketsMax > 1 ? (toMs - fromMs) / (bucketsMax - 1) : toMs;
+  const stepMs = Math.max(1, Math.ceil(spanMs / excitementStepMs)) * excitementStepMs;
+  const startMs = Math.floor(fromMs / stepMs) * stepMs;
+  return { startMs, stepMs, count: toMs > fromMs ? Math.ceil((toMs - startMs) / stepMs) : 0 };
 }
 
 /** How many points of the grid were looked at, by bucket. */

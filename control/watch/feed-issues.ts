@@ -234,7 +234,7 @@ function sound({ levelsDb, hasAudio }: FeedFindings): FeedIssue[] {
       'audioTooLoud',
       'warning',
       'The sound is too loud',
-      `${meanDb.toFixed(0)} dB on average: its peaks are cut off. Turn the source down by 12 dB.`,
+      `It is at ${meanDb.toFixed(0)} dB on average: its peaks are cut off. Turn the source down by 12 dB.`,
     ),
   ];
 }

@@ -106,7 +106,7 @@ export class LiveWall {
     });
     const pictured = tail.findLast((mark) => mark.hasPicture && mark.bytes > 0);
     const toMs = Math.ceil((newest?.toMs ?? 0) / curveStepMs) * curveStepMs;
-    const range = { fromMs: toMs - curveMs, toMs, bucketsMax: curveMs / curveStepMs };
+    const range = { fromMs: toMs - curveMs, toMs, bucketsMax: curveMs / curveStepMs + 1 };
     const points = isRunOpen
       ? await this.#options.curves.points(tail, rulesOf(row.run_sport ?? row.sport), {
           fromMs: range.fromMs,

@@ -23,8 +23,6 @@ export interface SegmentMark {
   bytes: number;
   /** Of its own pictures; undefined with fewer than two. */
   frameRate: number | undefined;
-  frameCount: number;
-  keyframeCount: number;
   state: SegmentState;
   deadReason: string | null;
   /** The pass that everything gets has been over it. */
@@ -91,8 +89,6 @@ interface MarkRow {
   bytes: number;
   rate_num: number | null;
   rate_den: number | null;
-  frame_count: number | null;
-  keyframe_count: number | null;
   state: SegmentState;
   dead_reason: string | null;
   is_looked_at: boolean;
@@ -114,8 +110,6 @@ const columns = sql.raw(`
   (s.record->>'bytes')::bigint as bytes,
   (s.record#>>'{video,frameRate,num}')::int as rate_num,
   (s.record#>>'{video,frameRate,den}')::int as rate_den,
-  (s.record#>>'{video,frameCount}')::int as frame_count,
-  jsonb_array_length(case when jsonb_typeof(s.record#>'{video,keyframes90k}') = 'array' then s.record#>'{video,keyframes90k}' end) as keyframe_count,
   (select count(*) from results r where r.segment_id = s.id) as result_count`);
 
 function marksOf(rows: readonly MarkRow[]): SegmentMark[] {
@@ -135,8 +129,6 @@ function marksOf(rows: readonly MarkRow[]): SegmentMark[] {
     sha256: row.sha256,
     bytes: row.bytes,
     frameRate: row.rate_num === null || row.rate_den === null ? undefined : row.rate_num / row.rate_den,
-    frameCount: row.frame_count ?? 0,
-    keyframeCount: row.keyframe_count ?? 0,
     state: row.state,
     deadReason: row.dead_reason,
     isLookedAt: row.is_looked_at,
