@@ -41,11 +41,11 @@ const pollsMax = 170;
 
 /** Has the file made where it is not there yet, and waits for it. @throws ApiError; Error when it cannot be made */
 export async function readContext(clipId: string, stop: AbortSignal): Promise<ContextFile> {
-  const look = () => ask<ClipContext>(`/clips/${clipId}/context`, { method: 'POST', signal: stop });
-  let body = await look();
+  const path = `/clips/${clipId}/context`;
+  let body = await ask<ClipContext>(path, { method: 'POST', signal: stop });
   for (let nth = 0; body.state === 'making' && nth < pollsMax && !stop.aborted; nth += 1) {
     await new Promise((resolve) => setTimeout(resolve, pollMs));
-    body = await look();
+    body = await ask<ClipContext>(path, { signal: stop });
   }
   const { url, frameRate, frameCount, width, height, start90k, gaps, why } = body;
   if (url === null || frameRate === null || frameCount === 0) {

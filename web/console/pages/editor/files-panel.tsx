@@ -3,13 +3,12 @@ import { CopyButton } from '../../form.tsx';
 import type { RenditionState } from '../../../api/schemas/edit.ts';
 import type { ClipState } from './editor-api.ts';
 
-const presetWords: Readonly<Record<string, string>> = {
+/** What people take along; the others serve this page. */
+const presetWords: Partial<Record<RenditionState['preset'], string>> = {
   wide: '16:9',
   vertical: '9:16',
   square: '1:1',
-  proxy: 'Proxy',
-  thumbnail: 'Thumbnail',
-  waveform: 'Waveform',
+  thumbnail: 'Picture',
 };
 
 const stateWords: Record<RenditionState['state'], string> = {
@@ -21,13 +20,14 @@ const stateWords: Record<RenditionState['state'], string> = {
 
 /** Each file of the clip: how it stands, and the ways to take it along. */
 export function FilesPanel({ state }: { state: ClipState }) {
+  const files = state.renditions.filter(({ preset }) => presetWords[preset] !== undefined);
   return (
     <section class="editor-panel" aria-label="Files">
       <h3>Files</h3>
       <ul class="files">
-        {state.renditions.map((file) => (
+        {files.map((file) => (
           <li key={file.preset}>
-            <b>{presetWords[file.preset] ?? file.preset}</b>
+            <b>{presetWords[file.preset]}</b>
             <span class={`file-state file-${file.state}`}>{stateWords[file.state]}</span>
             {file.why !== null && <span class="bad">{file.why}</span>}
             <span class="muted">

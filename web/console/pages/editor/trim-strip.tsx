@@ -13,6 +13,7 @@ import {
   xOf,
   zoomAt,
 } from '../../timeline/time-view.ts';
+import { timeLabel } from '../../timeline/ticks.ts';
 import { watchPointer } from '../../timeline/pointer.ts';
 import { type FrameClock, frameAtMs, frameLabel, msOfFrame } from './frame-clock.ts';
 import { paintStrip, type StripScene } from './strip-paint.ts';
@@ -60,14 +61,12 @@ export function TrimStrip(props: TrimStripProps) {
       draw: (pen, palette) => {
         const now = latest.current;
         const { fromMs: inMs, toMs: outMs } = clipMs(now);
-        const labelOf = (atMs: number) =>
-          frameLabel(now.clock, frameAtMs(now.clock, atMs + 0.5)).replace(/:00$/, '');
         const playheadMs = msOfFrame(now.clock, now.playheadFrame);
         paintStrip(pen, palette, view.peek(), element.clientHeight, {
           ...now,
           inMs,
           outMs,
-          labelOf,
+          labelOf: timeLabel,
           playheadMs,
         });
       },
