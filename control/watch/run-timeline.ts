@@ -216,9 +216,10 @@ async function readMoments(db: Kysely<Tables>, runId: string): Promise<Reading['
     clipId: row.clip_id,
     label: row.label,
     score: row.score,
-    inMs: row.in_ms,
+    // Where its clip was cut: an editor's ends, once there are any.
+    inMs: Math.round(row.edited_in_ms ?? row.in_ms),
     peakMs: row.peak_ms,
-    outMs: row.out_ms,
+    outMs: Math.round(row.edited_out_ms ?? row.out_ms),
     peakWallMs: row.peak_wall_ms,
     state: row.state as TimelineMomentView['state'],
     decision: row.decision,

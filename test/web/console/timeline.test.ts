@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { columnsOf, indexAt, peakNear, valueAt } from '../../../web/console/timeline/curve.ts';
 import { move, pinch, press, release } from '../../../web/console/timeline/gesture.ts';
-import { boxesOf, hit, stepMoment } from '../../../web/console/timeline/hit-areas.ts';
-import { filmSlots, isIn, lanesOf, valueAtY, yOfValue } from '../../../web/console/timeline/lanes.ts';
+import { boxesOf, hit, rowsOf, stepMoment } from '../../../web/console/timeline/hit-areas.ts';
+import { filmSlots, isIn, lanesOf, rowAtY, valueAtY, yOfValue } from '../../../web/console/timeline/lanes.ts';
 import { ticksOf } from '../../../web/console/timeline/ticks.ts';
 import {
   fit,
@@ -188,6 +188,24 @@ describe('what can be pointed at', () => {
     expect(stepMoment(moments, 1_000, 1)?.id).toBe('late');
     expect(stepMoment(moments, 5_000, -1)?.id).toBe('early');
     expect(stepMoment(moments, 5_000, 1)).toBeUndefined();
+  });
+});
+
+describe('moments at one time', () => {
+  it('lie in rows of their own, whatever the zoom, and the fourth shares the third row', () => {
+    const long = moment('long', 0, 60_000);
+    const { rowOf, count } = rowsOf([moment('b', 10_000, 20_000), long, moment('c', 20_000, 30_000)]);
+    expect([rowOf.get('long'), rowOf.get('b'), rowOf.get('c'), count]).toEqual([0, 1, 1, 2]);
+    const four = ['a', 'b', 'c', 'd'].map((id) => moment(id, 0, 1_000));
+    expect(rowsOf(four).count).toBe(3);
+    expect(boxesOf(match, four).map(({ row }) => row)).toEqual([0, 1, 2, 2]);
+    expect(rowsOf([]).count).toBe(1);
+  });
+
+  it('are told apart by height', () => {
+    const { moments } = lanesOf(false, 2);
+    expect([0, 25.9, 26].map((y) => rowAtY(moments, moments.topPx + y))).toEqual([0, 0, 1]);
+    expect(isIn(moments, moments.topPx + 2 * 26)).toBe(true);
   });
 });
 

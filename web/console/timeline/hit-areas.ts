@@ -11,14 +11,33 @@ export interface Box<T> {
   /** As drawn. */
   x0Px: number;
   x1Px: number;
+  /** Of those that overlap in time each has a row of its own, from 0. */
+  row: number;
+}
+
+/** More than three at one time are rare; the fourth shares the last row. */
+const rowsMax = 3;
+
+/** By time, not by pixels: nothing changes its row while one zooms. */
+export function rowsOf(moments: readonly TimelineMoment[]): { rowOf: Map<string, number>; count: number } {
+  const endMs: number[] = [];
+  const rowOf = new Map<string, number>();
+  for (const { id, inMs, outMs } of moments.toSorted((a, b) => a.inMs - b.inMs || b.outMs - a.outMs)) {
+    const free = endMs.findIndex((end) => end <= inMs);
+    const row = Math.min(rowsMax - 1, free >= 0 ? free : endMs.length);
+    endMs[row] = Math.max(endMs[row] ?? 0, outMs);
+    rowOf.set(id, row);
+  }
+  return { rowOf, count: Math.max(1, endMs.length) };
 }
 
 /** Moments in view as drawn, in order. */
 export function boxesOf(view: TimeView, moments: readonly TimelineMoment[]): Box<TimelineMoment>[] {
+  const { rowOf } = rowsOf(moments);
   return moments.flatMap((what) => {
     const [x0, x1] = [xOf(view, what.inMs), xOf(view, what.outMs)];
     const short = Math.max(0, drawnPxMin - (x1 - x0)) / 2;
-    const box = { what, x0Px: x0 - short, x1Px: x1 + short };
+    const box = { what, x0Px: x0 - short, x1Px: x1 + short, row: rowOf.get(what.id) ?? 0 };
     return box.x1Px < 0 || box.x0Px > view.widthPx ? [] : [box];
   });
 }

@@ -12,19 +12,27 @@ export interface Lanes {
   heightPx: number;
 }
 
+/** Of one row of moments; a thumb needs 24. */
+export const rowPx = 26;
+
 const gapPx = 4;
 
-/** `isCompact`: on a phone held upright. Moments keep a thumb's height. */
-export function lanesOf(isCompact: boolean): Lanes {
+/** `isCompact`: on a phone held upright. `rowCount`: how many moments lie over one another. */
+export function lanesOf(isCompact: boolean, rowCount = 1): Lanes {
   const ruler = { topPx: 0, heightPx: 22 };
   const curve = { topPx: below(ruler), heightPx: isCompact ? 72 : 104 };
   const film = { topPx: below(curve), heightPx: isCompact ? 36 : 54 };
-  const moments = { topPx: below(film), heightPx: 30 };
+  const moments = { topPx: below(film), heightPx: rowCount * rowPx + 2 };
   return { ruler, curve, film, moments, heightPx: below(moments) };
 }
 
 function below({ topPx, heightPx }: Lane): number {
   return topPx + heightPx + gapPx;
+}
+
+/** Which row of moments lies at this height. */
+export function rowAtY({ topPx }: Lane, yPx: number): number {
+  return Math.max(0, Math.floor((yPx - topPx) / rowPx));
 }
 
 export function isIn({ topPx, heightPx }: Lane, yPx: number): boolean {

@@ -1,6 +1,6 @@
 import { columnsOf } from './curve.ts';
 import { boxesOf } from './hit-areas.ts';
-import { filmSlots, type Lane, type Lanes, yOfValue } from './lanes.ts';
+import { filmSlots, type Lane, type Lanes, rowPx, yOfValue } from './lanes.ts';
 import type { Palette } from './palette.ts';
 import type { StillCache } from './still-cache.ts';
 import { ticksOf } from './ticks.ts';
@@ -153,10 +153,10 @@ function paintAbove({ pen, view, lanes: { curve }, palette }: Paper, yPx: number
 
 function paintMoments({ pen, view, lanes: { moments }, palette }: Paper, scene: Scene): void {
   const boxes = boxesOf(view, scene.data.moments);
-  for (const { what, x0Px, x1Px } of boxes) {
+  for (const { what, x0Px, x1Px, row } of boxes) {
     const isSelected = what.id === scene.selectedId;
     const tint = palette[toneTint[what.tone]];
-    const [top, height] = [moments.topPx + 3, moments.heightPx - 6];
+    const [top, height] = [moments.topPx + row * rowPx + 2, rowPx - 3];
     pen.beginPath();
     pen.roundRect(x0Px, top, x1Px - x0Px, height, 3);
     pen.fillStyle = tint;

@@ -4,9 +4,9 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { CanvasStage, setHeight } from './canvas-stage.ts';
 import { peakNear } from './curve.ts';
 import type { Deed, Point } from './gesture.ts';
-import { boxesOf, hit, hitPxMin } from './hit-areas.ts';
+import { boxesOf, hit, hitPxMin, rowsOf } from './hit-areas.ts';
 import { HoverCard, type Hover } from './hover-card.tsx';
-import { isIn, lanesOf, valueAtY, yOfValue } from './lanes.ts';
+import { isIn, lanesOf, rowAtY, valueAtY, yOfValue } from './lanes.ts';
 import { paint, type Scene } from './paint.ts';
 import { watchPointer } from './pointer.ts';
 import { StillCache } from './still-cache.ts';
@@ -41,7 +41,8 @@ export function Timeline(props: TimelineProps) {
   const latest = useRef(props);
   latest.current = props;
   const { data, isCompact } = props;
-  const lanes = useMemo(() => lanesOf(isCompact), [isCompact]);
+  const rowCount = rowsOf(data.moments).count;
+  const lanes = useMemo(() => lanesOf(isCompact, rowCount), [isCompact, rowCount]);
   const view = useSignal(makeView({ fromMs: data.fromMs, toMs: data.toMs }, 1));
   const hover = useSignal<Hover | undefined>(undefined);
   const stretch = useSignal<Scene['stretch']>(undefined);
@@ -114,7 +115,12 @@ export function Timeline(props: TimelineProps) {
 
   function momentAt(at: Point): TimelineMoment | undefined {
     if (!isIn(lanes.moments, at.yPx)) return undefined;
-    return hit(boxesOf(view.peek(), latest.current.data.moments), at.xPx);
+    const boxes = boxesOf(view.peek(), latest.current.data.moments);
+    const row = rowAtY(lanes.moments, at.yPx);
+    return hit(
+      boxes.filter((box) => box.row === row),
+      at.xPx,
+    );
   }
 
   function act(deed: Deed): void {

@@ -13,10 +13,11 @@ const decisions: readonly (readonly [decision: Decision, label: string, key: str
 export function EditorHeader(props: { desk: EditorDesk; state: ClipState; isReadOnly: boolean }) {
   const { desk, state, isReadOnly } = props;
   const isDirty = desk.isDirty.value;
+  const isByHand = state.history.at(-1)?.what === 'made';
   return (
     <header class="editor-header">
       <h2>
-        {state.label} <span class="muted">{state.score.toFixed(2)}</span>
+        {state.label} {!isByHand && <span class="muted">{state.score.toFixed(2)}</span>}
       </h2>
       <a href={`/channels/${state.channelId}?run=${state.runId}&moment=${state.momentId}`}>
         {state.channelName}
@@ -42,7 +43,7 @@ export function EditorHeader(props: { desk: EditorDesk; state: ClipState; isRead
             : isDirty
               ? 'Not saved'
               : state.newest
-                ? `Saved ${timeOfDay(state.newest.atMs)} by ${state.newest.by}`
+                ? `${isByHand && state.version === 1 ? 'Made' : 'Saved'} ${timeOfDay(state.newest.atMs)} by ${state.newest.by}`
                 : 'As it was found'}
         </span>
         {!isReadOnly && (
@@ -65,7 +66,7 @@ export function EditorHeader(props: { desk: EditorDesk; state: ClipState; isRead
             >
               Redo
             </button>
-            {state.version > 0 && (
+            {state.newest?.what === 'saved' && (
               <button
                 type="button"
                 onClick={() => {

@@ -45,7 +45,7 @@ export function ChannelHeader(props: {
 function runWords({ startWallMs, endedAtMs, momentCount }: RunBody): string {
   const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' }).format(startWallMs);
   const until = endedAtMs === null ? 'now' : timeOfDay(endedAtMs).slice(0, 5);
-  return `${day}, ${timeOfDay(startWallMs).slice(0, 5)} to ${until}, ${momentCount === 1 ? '1 moment' : `${momentCount} moments`}`;
+  return `${day}, ${timeOfDay(startWallMs).slice(0, 5)} to ${until}${endedAtMs === null ? '' : `, ${momentCount === 1 ? '1 moment' : `${momentCount} moments`}`}`;
 }
 
 function ChannelActions({ channel, onChange }: { channel: ChannelBody; onChange: () => void }) {

@@ -1,5 +1,6 @@
 import type { TimelineAnswer } from '../../../api/schemas/timeline.ts';
 import { spanOf } from '../../words.ts';
+import { byHand } from './timeline-form.ts';
 
 /** Something that happened in a run, for the list of events. */
 export interface Happening {
@@ -43,7 +44,7 @@ export function happeningsOf(answer: TimelineAnswer, wallOf: (runMs: number) => 
       of(
         `moment ${label}`,
         peakMs,
-        `${label}, ${score.toFixed(2)}${decision === 'undecided' ? '' : `, ${decision}`}`,
+        `${label}${label === byHand ? '' : `, ${score.toFixed(2)}`}${decision === 'undecided' ? '' : `, ${decision}`}`,
         decision === 'approved' ? 'good' : 'plain',
       ),
     ),

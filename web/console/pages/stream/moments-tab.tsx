@@ -1,7 +1,7 @@
 import type { TimelineAnswer, TimelineMomentMark } from '../../../api/schemas/timeline.ts';
 import { may } from '../../session.ts';
 import { spanOf } from '../../words.ts';
-import { toneOf } from './timeline-form.ts';
+import { byHand, toneOf } from './timeline-form.ts';
 
 export function MomentsTab(props: {
   answer: TimelineAnswer;
@@ -33,7 +33,8 @@ export function MomentsTab(props: {
               <b>{moment.label}</b>
               <span>{sayRunTime(moment.peakMs)}</span>
               <span class="muted">
-                {moment.score.toFixed(2)} · {spanOf(moment.outMs - moment.inMs)}
+                {moment.label !== byHand && `${moment.score.toFixed(2)} · `}
+                {spanOf(moment.outMs - moment.inMs)}
               </span>
               <span class={`tone tone-${toneOf(moment)}`}>{toneOf(moment)}</span>
             </button>

@@ -37,7 +37,7 @@ export function toneOf({ state, decision }: Pick<TimelineMomentMark, 'state' | '
 }
 
 /** As the server labels what somebody clipped. */
-const byHand = 'by hand';
+export const byHand = 'by hand';
 
 function highOf({ curve }: TimelineAnswer): Curve {
   return {
