@@ -42,6 +42,8 @@ export class EditorDesk {
   readonly #base = signal<ClipState | undefined>(undefined);
 
   readonly draft = computed(() => this.#stack.value?.now);
+  /** Somebody saved while there is work in my draft: saving will show what. */
+  readonly isBehind = computed(() => (this.state.value?.version ?? 0) > (this.#base.value?.version ?? 0));
   readonly canUndo = computed(() => (this.#stack.value?.past.length ?? 0) > 0);
   readonly canRedo = computed(() => (this.#stack.value?.future.length ?? 0) > 0);
   readonly isDirty = computed(() => {

@@ -41,7 +41,7 @@ export function EditorHeader(props: { desk: EditorDesk; state: ClipState; isRead
           {desk.isSaving.value
             ? 'Saving'
             : isDirty
-              ? 'Not saved'
+              ? `Not saved${desk.isBehind.value ? `; ${state.newest?.by ?? 'somebody'} saved meanwhile` : ''}`
               : state.newest
                 ? `${isByHand && state.version === 1 ? 'Made' : 'Saved'} ${timeOfDay(state.newest.atMs)} by ${state.newest.by}`
                 : 'As it was found'}

@@ -13,6 +13,7 @@ import { useEditorKeys } from './editor-keys.ts';
 import { FileTransport } from './file-transport.ts';
 import { Inspector } from './inspector.tsx';
 import { TransportBar } from './transport-bar.tsx';
+import { keepFocus } from './keep-focus.ts';
 import { limitsOf } from './trim-limits.ts';
 import { TrimStrip } from './trim-strip.tsx';
 import { withIn, withOut } from './trim.ts';
@@ -84,7 +85,7 @@ export function EditorView(props: {
     onTrim: trim,
   };
   return (
-    <div class="editor">
+    <div class="editor" onMouseDown={keepFocus}>
       <EditorHeader desk={desk} state={state} isReadOnly={isReadOnly} />
       <div class="editor-upper">
         <div class="editor-picture">

@@ -37,7 +37,7 @@ export function FilesPanel({ state }: { state: ClipState }) {
             {file.url !== null && (
               <a
                 class="button"
-                href={file.url}
+                href={`${file.url}?download`}
                 download={fileName(state, file)}
                 draggable
                 title="Click to download, or drag it to a folder"
@@ -71,8 +71,8 @@ function fileName({ draft, label, clipId }: ClipState, { preset, url }: Renditio
 /** Chromium makes a file of what is dropped on the desktop; others get the address. */
 function onDragStart(event: DragEvent, state: ClipState, file: RenditionState): void {
   if (file.url === null || !event.dataTransfer) return;
-  const address = new URL(file.url, location.href).href;
-  const kind = address.endsWith('.mp4') ? 'video/mp4' : 'application/octet-stream';
+  const address = new URL(`${file.url}?download`, location.href).href;
+  const kind = file.url.endsWith('.mp4') ? 'video/mp4' : 'application/octet-stream';
   event.dataTransfer.effectAllowed = 'copy';
   event.dataTransfer.setData('DownloadURL', `${kind}:${fileName(state, file)}:${address}`);
   event.dataTransfer.setData('text/uri-list', address);

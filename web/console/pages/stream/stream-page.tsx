@@ -5,6 +5,7 @@ import { listen } from '../../live/live-events.ts';
 import { useLoaded } from '../../load.ts';
 import { ChannelHeader } from './channel-header.tsx';
 import type { ChannelBody } from '../../../api/schemas/channel.ts';
+import { keepFocus } from '../editor/keep-focus.ts';
 import { RunDesk } from './run-desk.tsx';
 import { readRuns, type RunBody } from './stream-api.ts';
 import './stream.css';
@@ -56,7 +57,7 @@ export function StreamPage({ params }: { params: Record<string, string> }) {
     history.replaceState({}, '', chosenId.value === null ? location.pathname : `?run=${runId}`);
   };
   return (
-    <div class="stream-page">
+    <div class="stream-page" onMouseDown={keepFocus}>
       <ChannelHeader channel={channel.value} runs={all} runId={run?.id} onRun={choose} onChange={again} />
       {run ? (
         <RunDesk key={run.id} run={run} channel={channel.value} />
