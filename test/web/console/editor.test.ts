@@ -35,18 +35,18 @@ const rates = [
 ];
 
 describe.each(rates)('frames at $num/$den', (rate) => {
-  const clock: FrameClock = { startMs: 61_237, rate, frameCount: 4_000 };
+  const clock: FrameClock = { startMs: 61_237, rate, frameCount: 2_000, gaps: [] };
 
   it('are found again from their beginning, their middle, and whole ms', () => {
     for (let frame = 0; frame < clock.frameCount; frame += 1) {
       expect(frameAtMs(clock, msOfFrame(clock, frame))).toBe(frame);
       expect(nearestFrame(clock, Math.round(msOfFrame(clock, frame)))).toBe(frame);
-      const cut = cutTicksOf(clock, frame);
-      expect(frameOfCut(clock, cut)).toBe(frame);
+      const { in90k, out90k } = cutTicksOf(clock, { inFrame: frame, outFrame: frame });
+      expect([frameOfCut(clock, in90k), frame === 0 ? 0 : frameOfCut(clock, out90k)]).toEqual([frame, frame]);
       // A feed over RTMP has its pictures at whole ms.
       const inFeed = (nth: number) => Math.round(msOfFrame(clock, nth)) * 90;
-      expect(cut <= inFeed(frame) || frame === 0).toBe(true);
-      expect(cut).toBeGreaterThan(inFeed(frame - 1));
+      expect(Math.max(in90k, out90k) <= inFeed(frame) || frame === 0).toBe(true);
+      expect(Math.min(in90k, out90k)).toBeGreaterThan(inFeed(frame - 1));
       expect(frameOfCut(clock, inFeed(frame))).toBe(frame);
       expect(frameAtVideoTime(clock, videoTimeOfFrame(clock, frame))).toBe(frame);
     }
@@ -63,8 +63,44 @@ describe.each(rates)('frames at $num/$den', (rate) => {
   });
 });
 
+describe('a gap, which the file has closed up', () => {
+  const gaps = [
+    { fromMs: 12_000, toMs: 15_500 },
+    { fromMs: 20_000, toMs: 20_900 },
+  ];
+  const clock: FrameClock = { startMs: 10_000, rate: { num: 25, den: 1 }, frameCount: 400, gaps };
+
+  it('moves what lies behind it', () => {
+    expect([0, 49, 50, 162, 163].map((frame) => msOfFrame(clock, frame))).toEqual([
+      10_000, 11_960, 15_500, 19_980, 20_920,
+    ]);
+  });
+
+  it('is where its first frame behind is found', () => {
+    expect([11_999, 12_001, 15_499, 15_500, 15_540].map((at) => frameAtMs(clock, at))).toEqual([
+      49, 50, 50, 50, 51,
+    ]);
+    expect(nearestFrame(clock, 14_000)).toBe(50);
+  });
+
+  it('holds neither end of a clip', () => {
+    expect(cutTicksOf(clock, { inFrame: 50, outFrame: 60 }).in90k).toBe(15_500 * 90);
+    const { out90k } = cutTicksOf(clock, { inFrame: 40, outFrame: 50 });
+    expect(out90k).toBe(11_980 * 90);
+    expect(frameOfCut(clock, out90k)).toBe(50);
+  });
+
+  it('is gone through frame by frame by their names', () => {
+    for (let frame = 0; frame < clock.frameCount; frame += 1) {
+      expect(parseTimeEntry(frameLabel(clock, frame), clock, 0)).toBe(frame);
+      const { in90k, out90k } = cutTicksOf(clock, { inFrame: frame, outFrame: frame + 1 });
+      expect([frameOfCut(clock, in90k), frameOfCut(clock, out90k)]).toEqual([frame, frame + 1]);
+    }
+  });
+});
+
 describe('what is typed for a time', () => {
-  const clock: FrameClock = { startMs: 0, rate: { num: 25, den: 1 }, frameCount: 1_000_000 };
+  const clock: FrameClock = { startMs: 0, rate: { num: 25, den: 1 }, frameCount: 1_000_000, gaps: [] };
 
   it.each([
     ['+12', 112],
@@ -206,7 +242,10 @@ describe('the sound', () => {
       bits: 8,
       data: [-64, 32, 0, 127],
     } as const;
-    const { atMs, values } = soundOf({ ...wave, data: [...wave.data, -128, 0, 0, 0, 5] }, 1_000);
+    const { atMs, values } = soundOf(
+      { ...wave, data: [...wave.data, -128, 0, 0, 0, 5] },
+      (fileMs) => 1_000 + fileMs,
+    );
     expect(atMs).toEqual([1_005, 1_015]);
     expect(values).toEqual([127 / 128, 1]);
   });
@@ -214,13 +253,13 @@ describe('the sound', () => {
 
 describe('the length that a clip may have', () => {
   it('is at least a frame and half a second, and ten minutes at most', () => {
-    const clock = { startMs: 0, rate: { num: 30_000, den: 1001 }, frameCount: 4_000 };
+    const clock = { startMs: 0, rate: { num: 30_000, den: 1001 }, frameCount: 4_000, gaps: [] };
     expect(limitsOf(clock)).toEqual({ frameCount: 4_000, lengthMin: 15, lengthMax: 17_982 });
   });
 });
 
 describe('the history of a clip', () => {
-  const clock = { startMs: 0, rate: { num: 25, den: 1 }, frameCount: 4_000 };
+  const clock = { startMs: 0, rate: { num: 25, den: 1 }, frameCount: 4_000, gaps: [] };
   const before = {
     version: 1,
     by: 'Ben',

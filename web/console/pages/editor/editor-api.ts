@@ -1,7 +1,7 @@
 import type { ClipContext, ClipEdit, EditEntry, EditWish } from '../../../api/schemas/edit.ts';
 import { ask, askWhole } from '../../api.ts';
 import type { Curve } from '../../timeline/timeline-data.ts';
-import { cutTicksOf, type FrameClock, frameOfCut } from './frame-clock.ts';
+import { cutTicksOf, type FrameClock, frameOfCut, runMsOf } from './frame-clock.ts';
 import { readSound } from './read-sound.ts';
 
 export type Decision = ClipEdit['decision'];
@@ -32,7 +32,6 @@ export interface ContextFile {
   width: number;
   height: number;
   sound: Curve | undefined;
-  gaps: readonly { fromMs: number; toMs: number }[];
 }
 
 const pollMs = 700;
@@ -54,19 +53,23 @@ export async function readContext(clipId: string, stop: AbortSignal): Promise<Co
         (body.state === 'making' ? 'The file to trim in is not ready yet' : 'There is no picture to trim'),
     );
   }
-  const clock = { startMs: start90k / 90, rate: frameRate, frameCount };
+  const clock = {
+    startMs: start90k / 90,
+    rate: frameRate,
+    frameCount,
+    gaps: gaps.map((gap) => ({ fromMs: gap.start90k / 90, toMs: gap.end90k / 90 })),
+  };
   // What is heard helps, and is not needed.
   const sound =
     body.waveformUrl === null
       ? undefined
-      : await readSound(body.waveformUrl, clock.startMs).catch(() => undefined);
+      : await readSound(body.waveformUrl, (fileMs) => runMsOf(clock, fileMs)).catch(() => undefined);
   return {
     url,
     clock,
     width,
     height,
     sound,
-    gaps: gaps.map((gap) => ({ fromMs: gap.start90k / 90, toMs: gap.end90k / 90 })),
   };
 }
 
@@ -81,10 +84,11 @@ export async function saveEdit(
   wish: { draft: Draft; base: ClipState; clock: FrameClock },
 ): Promise<ClipState> {
   const { draft, base, clock } = wish;
+  const cut = cutTicksOf(clock, draft);
   const body: EditWish = {
     // An end that nobody moved keeps its tick: a new title alone is no new cut.
-    in90k: draft.inFrame === base.draft.inFrame ? base.wanted.in90k : cutTicksOf(clock, draft.inFrame),
-    out90k: draft.outFrame === base.draft.outFrame ? base.wanted.out90k : cutTicksOf(clock, draft.outFrame),
+    in90k: draft.inFrame === base.draft.inFrame ? base.wanted.in90k : cut.in90k,
+    out90k: draft.outFrame === base.draft.outFrame ? base.wanted.out90k : cut.out90k,
     cropVertical: draft.crop['9:16'],
     cropSquare: draft.crop['1:1'],
     title: draft.title.trim(),

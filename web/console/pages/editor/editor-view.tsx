@@ -80,7 +80,7 @@ export function EditorView(props: {
     peakMs: state.peak90k / 90,
     sound: context.sound,
     excitement: excitement.value,
-    gaps: context.gaps,
+    gaps: clock.gaps,
     onSeek: (frame: number) => moving?.seek(frame),
     onTrim: trim,
   };

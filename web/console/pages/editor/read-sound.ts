@@ -9,16 +9,16 @@ interface WaveformJson {
   data: number[];
 }
 
-export async function readSound(url: string, startMs: number): Promise<Curve> {
+export async function readSound(url: string, runMsOf: (fileMs: number) => number): Promise<Curve> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`the sound could not be read (${response.status})`);
-  return soundOf((await response.json()) as WaveformJson, startMs);
+  return soundOf((await response.json()) as WaveformJson, runMsOf);
 }
 
 /** How loud each pixel is, 0 to 1; of several channels the loudest. */
 export function soundOf(
   { channels = 1, sample_rate: sampleRate, samples_per_pixel: samples, bits, data }: WaveformJson,
-  startMs: number,
+  runMsOf: (fileMs: number) => number,
 ): Curve {
   const full = 2 ** (bits - 1);
   const pixelMs = (samples * 1000) / sampleRate;
@@ -28,7 +28,7 @@ export function soundOf(
   for (let at = 0; at + perPixel <= data.length; at += perPixel) {
     let loudest = 0;
     for (let nth = at; nth < at + perPixel; nth += 1) loudest = Math.max(loudest, Math.abs(data[nth] ?? 0));
-    atMs.push(startMs + (atMs.length + 0.5) * pixelMs);
+    atMs.push(runMsOf((atMs.length + 0.5) * pixelMs));
     values.push(Math.min(1, loudest / full));
   }
   return { atMs, values };

@@ -15,7 +15,7 @@ import {
 } from '../../timeline/time-view.ts';
 import { timeLabel } from '../../timeline/ticks.ts';
 import { watchPointer } from '../../timeline/pointer.ts';
-import { type FrameClock, frameAtMs, frameLabel, msOfFrame } from './frame-clock.ts';
+import { type FrameClock, frameAtMs, frameLabel, msOfFrame, nearestFrame } from './frame-clock.ts';
 import { paintStrip, type StripScene } from './strip-paint.ts';
 import { TrimHandle } from './trim-handle.tsx';
 import type { Trim } from './trim.ts';
@@ -110,9 +110,7 @@ export function TrimStrip(props: TrimStripProps) {
 
   const frameAtX = (clientX: number) => {
     const left = canvas.current?.getBoundingClientRect().left ?? 0;
-    return Math.round(
-      ((timeAt(view.peek(), clientX - left) - clock.startMs) * clock.rate.num) / (1000 * clock.rate.den),
-    );
+    return nearestFrame(clock, timeAt(view.peek(), clientX - left));
   };
   const handle = (end: 'in' | 'out') => {
     const frame = end === 'in' ? trim.inFrame : trim.outFrame;
