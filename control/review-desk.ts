@@ -45,6 +45,7 @@ export interface ReviewMoment {
 export interface ReviewFilter {
   decision: Decision | 'all';
   lane?: Lane | undefined;
+  ids?: readonly string[] | undefined;
   channelId?: string | undefined;
   runId?: string | undefined;
   label?: string | undefined;
@@ -233,9 +234,10 @@ export class ReviewDesk {
   }
 
   #filtered(filter: ReviewFilter) {
-    const { decision, channelId, runId, label, q } = filter;
+    const { decision, ids, channelId, runId, label, q } = filter;
     let query = this.#db.selectFrom('moments').where('moments.state', '<>', 'withdrawn');
     if (decision !== 'all') query = query.where('moments.decision', '=', decision);
+    if (ids !== undefined) query = query.where('moments.id', 'in', [...ids]);
     if (channelId !== undefined) query = query.where('moments.channel_id', '=', channelId);
     if (runId !== undefined) query = query.where('moments.run_id', '=', runId);
     if (label !== undefined) query = query.where('moments.label', '=', label);

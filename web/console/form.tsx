@@ -108,6 +108,12 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
 }
 
 async function copy(text: string, isDone: Signal<boolean>): Promise<void> {
+  await copyText(text);
+  isDone.value = true;
+  setTimeout(() => (isDone.value = false), 2_000);
+}
+
+export async function copyText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -119,6 +125,4 @@ async function copy(text: string, isDone: Signal<boolean>): Promise<void> {
     document.execCommand('copy');
     area.remove();
   }
-  isDone.value = true;
-  setTimeout(() => (isDone.value = false), 2_000);
 }

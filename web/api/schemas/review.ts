@@ -47,6 +47,12 @@ export const reviewMoment = z
 export const reviewQuery = z.strictObject({
   decision: z.enum(['undecided', 'approved', 'rejected', 'all']).default('undecided'),
   lane: lane.optional(),
+  /** Those alone, comma between: what an event was about. */
+  ids: z
+    .string()
+    .max(5000)
+    .transform((text) => text.split(','))
+    .optional(),
   channelId: z.string().max(120).optional(),
   runId: z.string().max(120).optional(),
   label: z.string().max(80).optional(),

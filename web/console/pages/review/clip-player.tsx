@@ -1,0 +1,124 @@
+import { useSignal, type Signal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+
+import type { ReviewMoment } from '../../../api/schemas/review.ts';
+import { clockOf } from '../../words.ts';
+import { FileTransport } from '../editor/file-transport.ts';
+
+export type Aspect = '16:9' | '9:16' | '1:1';
+
+/** What is heard: browsers start silent until somebody has touched the page; the choice is kept. */
+const mutedKey = 'touchline.muted';
+
+/**
+ * Plays the clip that is looked at, on a loop, and has the next ones ready: each file has an element of its own, and the right one
+ * is shown. When a better revision comes, it goes on at the same picture.
+ */
+export function ClipPlayer(props: {
+  moment: ReviewMoment;
+  upcoming: readonly ReviewMoment[];
+  aspect: Aspect;
+  transport: Signal<FileTransport | undefined>;
+}) {
+  const { moment, upcoming, aspect, transport } = props;
+  const shown = useRef<{ id: string; url: string; startWallMs: number; video: HTMLVideoElement } | undefined>(
+    undefined,
+  );
+  const files = useRef(new Map<string, HTMLVideoElement>());
+  const place = useSignal({ atMs: 0, bufferedMs: 0 });
+  const url = moment.videoUrl;
+
+  useEffect(() => {
+    const video = url === null ? undefined : files.current.get(url);
+    if (!video || url === null) return undefined;
+    const before = shown.current;
+    const startWallMs = moment.startWallMs ?? 0;
+    const rate = moment.frameRate ?? { num: 25, den: 1 };
+    const frameCount = Math.max(1, Math.round(((moment.durationMs ?? 0) * rate.num) / (1000 * rate.den)));
+    const isSame = before?.id === moment.id;
+    let atS = 0;
+    if (before && isSame)
+      atS = Math.max(0, before.video.currentTime + (before.startWallMs - startWallMs) / 1000);
+    const wasPaused = isSame && (before?.video.paused ?? false);
+    if (before && before.video !== video) before.video.pause();
+    shown.current = { id: moment.id, url, startWallMs, video };
+    video.currentTime = atS;
+    const moves = new FileTransport(video, { startMs: 0, rate, frameCount, gaps: [] });
+    transport.value = moves;
+    if (!wasPaused) moves.play(1);
+    const note = (): void => {
+      const { buffered, currentTime, duration } = video;
+      const last = buffered.length > 0 ? buffered.end(buffered.length - 1) : 0;
+      place.value = {
+        atMs: currentTime * 1000,
+        bufferedMs: Number.isFinite(duration) ? (last / duration) * 100 : 0,
+      };
+    };
+    video.addEventListener('timeupdate', note);
+    video.addEventListener('progress', note);
+    note();
+    return () => {
+      video.removeEventListener('timeupdate', note);
+      video.removeEventListener('progress', note);
+      moves.dispose();
+      transport.value = undefined;
+    };
+  }, [url, moment.id, transport, place]);
+
+  const wanted = [moment, ...upcoming].filter((one) => one.videoUrl !== null);
+  const durationMs = moment.durationMs ?? 0;
+  return (
+    <div class="player">
+      <div class={`screen screen-${aspect.replace(':', 'x')}`}>
+        {wanted.map((one) => (
+          <video
+            key={one.videoUrl}
+            ref={(element) => {
+              if (element) files.current.set(one.videoUrl ?? '', element);
+              else files.current.delete(one.videoUrl ?? '');
+            }}
+            class={one.videoUrl === url ? 'active' : ''}
+            src={one.videoUrl ?? undefined}
+            preload="auto"
+            loop
+            playsInline
+            muted={localStorage.getItem(mutedKey) !== 'no'}
+            aria-hidden={one.videoUrl !== url}
+            tabIndex={-1}
+            onClick={() => transport.value?.togglePlay()}
+          />
+        ))}
+        {url === null && (
+          <p class="muted no-clip">
+            {moment.state === 'failed'
+              ? `The clip could not be cut: ${moment.stateReason ?? 'unknown'}`
+              : 'The clip is being cut'}
+          </p>
+        )}
+      </div>
+      <div class="place">
+        <span class="mono">
+          {clockOf(place.value.atMs)} / {clockOf(durationMs)}
+        </span>
+        <progress
+          value={durationMs === 0 ? 0 : place.value.atMs / durationMs}
+          max={1}
+          aria-label="Where the clip is"
+        />
+        <span class="mono muted">frame {transport.value?.frame.value ?? 0}</span>
+        <button
+          type="button"
+          class="quiet"
+          onClick={(event) => {
+            const isMuted = localStorage.getItem(mutedKey) !== 'no';
+            localStorage.setItem(mutedKey, isMuted ? 'no' : 'yes');
+            for (const video of files.current.values()) video.muted = !isMuted;
+            event.currentTarget.textContent = isMuted ? 'Sound on' : 'Sound off';
+          }}
+        >
+          {localStorage.getItem(mutedKey) === 'no' ? 'Sound on' : 'Sound off'}
+        </button>
+      </div>
+    </div>
+  );
+}
