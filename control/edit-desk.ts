@@ -127,7 +127,9 @@ export class EditDesk {
       if (row.edit_version !== about.version) throw conflict(row.edit_version, about.version);
       const [latest] = await historyOf(db, clipId, 1);
       const before = latest ?? asModelCuts(row);
-      const isCut = isOtherCut(before, wish) || row.edit_version === 0;
+      // From now on the director leaves it alone: what is still to be cut of it is cut here, even when only its name is new.
+      const isCut =
+        isOtherCut(before, wish) || (row.edit_version === 0 && !(await isCutWhole(db, clipId, wish)));
       if (isCut) checkRange(wish, await mediaOf(db, runId), await this.#gapsIn(db, runId, wish));
       const version = row.edit_version + 1;
       await insertEdit(db, { clipId, version, wish, by: about.by, atMs: nowMs, what: about.what ?? 'saved' });
@@ -398,6 +400,15 @@ function asModelCuts(row: MomentRow): EditWish {
 function asMoment(row: MomentRow): Moment {
   const { id, label, score, reasons } = row;
   return { id, label, score, reasons, peakMs: row.peak_ms, inMs: row.in_ms, outMs: row.out_ms };
+}
+
+/** All that the director makes of a clip is there, from in to out. */
+async function isCutWhole(db: Db, clipId: string, { in90k, out90k }: Range90k): Promise<boolean> {
+  const clip = await db.selectFrom('clips').select('sidecar').where('id', '=', clipId).executeTakeFirst();
+  if (clip?.sidecar.revision !== 'exact') return false;
+  const { requested, renditions } = clip.sidecar;
+  if (requested.in90k !== in90k || requested.out90k !== out90k) return false;
+  return renditions.some(({ preset }) => preset === 'vertical');
 }
 
 function isOtherCut(one: EditWish, other: EditWish): boolean {

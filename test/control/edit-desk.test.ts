@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
 import type { EditDesk, EditWish } from '../../control/edit-desk.ts';
+import { takeEditorsCut } from '../../control/edits/editors-cuts.ts';
 import type { Principal } from '../../control/principal.ts';
 import { TouchlineError } from '../../core/errors.ts';
+import type { CutResult } from '../../core/jobs.ts';
 import type { Analyse, Cut } from '../../worker/worker.ts';
 import { fakeCut, openDeskRig, segmentBytes, segmentOf, type DeskRig } from '../support/desk.ts';
 import { usePostgres } from '../support/postgres.ts';
@@ -120,6 +122,69 @@ describe('an edit', () => {
       .where('id', 'like', 'edit-%-2-%')
       .execute();
     expect(jobs).toEqual([]);
+  });
+
+  it('of the title alone, as the first one, leaves every file as good as it is', async () => {
+    const clipId = await play(12);
+    const { wanted, sidecar } = await rig.edits.read(clipId);
+    const saved = await rig.edits.save(clipId, { ...wanted, title: 'A goal' }, { version: 0, by: ana });
+    expect(saved.moment).toMatchObject({ edit_version: 1, cut_version: 0, title: 'A goal' });
+    expect(saved.sidecar).toEqual(sidecar);
+    expect(saved.cuts).toEqual([]);
+  });
+
+  it('is not replaced by what comes late of an older one', async () => {
+    const clipId = await play(12);
+    const { wanted, moment } = await rig.edits.read(clipId);
+    await rig.edits.save(clipId, trimmed(wanted), { version: 0, by: ana });
+    const first = await untilShown(rig.edits, clipId, 1);
+    await rig.edits.save(clipId, { ...wanted, in90k: wanted.in90k + 45_000 }, { version: 1, by: ben });
+    await untilShown(rig.edits, clipId, 2);
+    const { sidecar } = first;
+    if (!sidecar) throw new Error('the first edit was shown without files');
+    const result = {
+      kind: 'cut' as const,
+      clipId,
+      jobId: `edit-${clipId}-1-exact`,
+      outcome: { kind: 'cut' as const, sidecar },
+    };
+    const late = { ...run, result: { ...result } as unknown as CutResult };
+    expect(await takeEditorsCut(rig.catalogue.db, late, 1)).toEqual([]);
+    const after = await rig.edits.read(moment.clip_id);
+    expect(after.sidecar).toMatchObject({
+      edit: { version: 2 },
+      requested: { in90k: wanted.in90k + 45_000 },
+    });
+  });
+
+  it('that was answered as saved is in the history for good, whatever two editors do at once', async () => {
+    const clipId = await play(12);
+    const { wanted } = await rig.edits.read(clipId);
+    const saved: string[] = [];
+    let state = 20_261_123;
+    const draw = (below: number): number => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    for (let round = 0; round < 25; round += 1) {
+      const current = (await rig.edits.read(clipId)).moment.edit_version;
+      const tries = [ana, ben].map(async (by) => {
+        const title = `${by.name} ${round}`;
+        // One in three looks at an old version.
+        const version = Math.max(0, current - (draw(3) === 0 ? 1 : 0));
+        const in90k = wanted.in90k + draw(3) * 3_600;
+        await rig.edits.save(clipId, { ...wanted, in90k, title }, { version, by });
+        saved.push(title);
+      });
+      for (const one of await Promise.allSettled(tries)) {
+        if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'edit.conflict' });
+      }
+    }
+    const { history, wanted: last, moment } = await rig.edits.read(clipId);
+    expect(saved.length).toBeGreaterThan(5);
+    expect(history.map(({ title }) => title).toReversed()).toEqual(saved);
+    expect(history.map(({ version }) => version)).toEqual(saved.map((_one, nth) => saved.length - nth));
+    expect([last.title, moment.title]).toEqual([saved.at(-1), saved.at(-1)]);
   });
 
   it('saved on an old version is a conflict; of two at once one wins, and nothing is lost', async () => {

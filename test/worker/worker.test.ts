@@ -241,6 +241,21 @@ describe('a cut', () => {
     const text = new TextDecoder().decode(await store.get(sidecarKey(cutJob('fast'))));
     expect(clipSidecar.parse(JSON.parse(text)).revision).toBe('exact');
   });
+
+  it.each([
+    ['an older edit', 1],
+    ['no edit', undefined],
+  ])('that comes late, of %s, does not replace the sidecar of a newer edit', async (_what, version) => {
+    start(nothing, { cut: fakeCut });
+    const of = (nth: number) => ({ version: nth, cropVertical: 0.5, cropSquare: 0.5, title: '', tags: [] });
+    await broker.connect().put([{ ...cutJob('exact'), id: 'cut-newer', edit: of(2) }]);
+    await nextResult();
+    const late = { ...cutJob('exact'), id: 'cut-late' };
+    await broker.connect().put([version === undefined ? late : { ...late, edit: of(version) }]);
+    await nextResult();
+    const text = new TextDecoder().decode(await store.get(sidecarKey(late)));
+    expect(clipSidecar.parse(JSON.parse(text)).edit?.version).toBe(2);
+  });
 });
 
 const heartbeat = {
