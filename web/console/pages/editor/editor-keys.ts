@@ -1,9 +1,12 @@
 import { useEffect, useRef } from 'preact/hooks';
 
+import { copyText } from '../../form.tsx';
 import { bindKeys, type KeyBinding } from '../../keys.ts';
+import { tell } from '../../toasts.tsx';
 import type { Decision } from './editor-api.ts';
 import type { EditorDesk } from './editor-desk.ts';
 import type { FileTransport } from './file-transport.ts';
+import { clipLink } from './files-panel.tsx';
 import { framesPerSecond } from './frame-clock.ts';
 import { markIn, markOut, withIn, withOut } from './trim.ts';
 import { limitsOf } from './trim-limits.ts';
@@ -146,6 +149,12 @@ function lookKeys(now: () => Reach): KeyBinding[] {
   return [
     { key: 'v', does: 'next shape', act: () => now().nextAspect() },
     { key: 'f', does: 'full screen', act: () => now().fill() },
+    {
+      key: 'y',
+      does: 'copy the link',
+      act: () => void copyText(clipLink(now().desk.state.peek())).then(() => tell('The link is copied')),
+    },
+    { key: 'd', does: 'download', act: () => document.querySelector<HTMLElement>('.files a')?.click() },
     { key: 't', does: 'title and tags', act: () => now().goToTitle() },
     { key: 'Shift+g', does: 'go to a time', act: () => now().goToTime() },
   ];

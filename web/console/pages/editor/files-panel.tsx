@@ -50,11 +50,15 @@ export function FilesPanel({ state }: { state: ClipState }) {
         ))}
       </ul>
       <p class="file-link">
-        <span class="muted">Link to the clip</span>{' '}
-        <CopyButton text={new URL(`/clips/${state.clipId}`, location.href).href} label="Copy link" />
+        <span class="muted">Link to the clip</span> <CopyButton text={clipLink(state)} label="Copy link" />
       </p>
     </section>
   );
+}
+
+/** Opens this page for whoever may. */
+export function clipLink(clip: Pick<ClipState, 'clipId'> | undefined): string {
+  return new URL(`/clips/${clip?.clipId ?? ''}`, location.href).href;
 }
 
 /** `goal-73-12-vertical.mp4`: what a person can tell apart in a folder. */
