@@ -140,6 +140,29 @@ describe('the renditions of a clip', () => {
   });
 });
 
+it.each([
+  ['left', 0],
+  ['right', 1],
+])(
+  'the square one shows the %s of the picture when an editor wants it so, and is proven there',
+  async (side, cropSquare) => {
+    const segments = makeSegments({ fps: '25', seconds: 2, gopFrames: 25, size: '320x180' });
+    const edit = { version: 1, cropVertical: 0.5, cropSquare, title: '', tags: [] };
+    const cut = { inSeconds: 0.4, outSeconds: 1.2, presets: ['wide' as const, 'square' as const], edit };
+    const done = await clips.cut(segments, cut);
+    const square = done.sidecar.renditions.find(({ preset }) => preset === 'square');
+    expect(square).toMatchObject({ width: 1080, height: 1080, proven: true, editVersion: 1 });
+    const likeness = (x: number): number => {
+      const graph = `[0:v]crop=180:180:${x}:0[a];[1:v]scale=180:180[b];[a][b]ssim=stats_file=-`;
+      const args = ['-v', 'error', '-i', done.pathOf('wide'), '-i', done.pathOf('square')];
+      const lines = execFileSync('ffmpeg', [...args, '-lavfi', graph, '-f', 'null', '-']).toString();
+      return Number(/All:([\d.]+)/.exec(lines)?.[1]);
+    };
+    const [left, right] = [likeness(0), likeness(140)];
+    expect(side === 'left' ? left - right : right - left).toBeGreaterThan(0.2);
+  },
+);
+
 it('a blurred picture is less sharp than the same one unblurred', () => {
   const width = 320;
   const sharp = Uint8Array.from({ length: width * 180 }, (_, at) => ((at >> 3) % 2 === 0 ? 200 : 50));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import type { Encoder } from '../../clipper/commands.ts';
 import { cutClip, type CutHost } from '../../clipper/cut-clip.ts';
-import type { ClipSidecar, Preset } from '../../core/clip.ts';
+import type { ClipEdit, ClipSidecar, Preset } from '../../core/clip.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { CutJob } from '../../core/jobs.ts';
 import { silentLog } from '../../core/log.ts';
@@ -29,6 +29,7 @@ export interface TestCut {
   presets?: Preset[];
   loudnessLufs?: number;
   encoder?: Encoder;
+  edit?: ClipEdit;
 }
 
 /** A folder for the clips of one test file; call `remove` when done. */
@@ -108,6 +109,7 @@ export function cutJobFor(segments: Pick<TestSegments, 'records'>, cut: TestCut)
     },
     segments: segments.records,
     presets,
+    ...(cut.edit ? { edit: cut.edit } : {}),
     ...(cut.loudnessLufs === undefined ? {} : { loudnessLufs: cut.loudnessLufs }),
   };
 }

@@ -247,11 +247,11 @@ describe('a cut', () => {
     ['no edit', undefined],
   ])('that comes late, of %s, does not replace the sidecar of a newer edit', async (_what, version) => {
     start(nothing, { cut: fakeCut });
-    const of = (nth: number) => ({ version: nth, cropVertical: 0.5, cropSquare: 0.5, title: '', tags: [] });
-    await broker.connect().put([{ ...cutJob('exact'), id: 'cut-newer', edit: of(2) }]);
+    const edit = { version: 2, cropVertical: 0.5, cropSquare: 0.5, title: '', tags: [] };
+    await broker.connect().put([{ ...cutJob('exact'), id: 'cut-newer', edit }]);
     await nextResult();
     const late = { ...cutJob('exact'), id: 'cut-late' };
-    await broker.connect().put([version === undefined ? late : { ...late, edit: of(version) }]);
+    await broker.connect().put([version === undefined ? late : { ...late, edit: { ...edit, version } }]);
     await nextResult();
     const text = new TextDecoder().decode(await store.get(sidecarKey(late)));
     expect(clipSidecar.parse(JSON.parse(text)).edit?.version).toBe(2);
