@@ -13,6 +13,11 @@ import './stream.css';
 /** One channel: its picture, its health, and everything of a run on one timeline. */
 export function StreamPage({ params }: { params: Record<string, string> }) {
   const channelId = params['id'] ?? '';
+  // Another channel begins anew: no run of the one before is shown for a moment.
+  return <ChannelStream key={channelId} channelId={channelId} />;
+}
+
+function ChannelStream({ channelId }: { channelId: string }) {
   const { value: channel, fault, again } = useLoaded<ChannelBody>(`/channels/${channelId}`, 10_000);
   const runs = useSignal<readonly RunBody[] | undefined>(undefined);
   const chosenId = useSignal(new URLSearchParams(location.search).get('run'));
