@@ -39,7 +39,8 @@ export interface ReviewMoment {
   /** Keys of the files that are shown now. */
   keys: { wide: string | null; thumbnail: string | null; vertical: string | null };
   editVersion: number;
-  claimedBy: string | null;
+  /** Who looks at it now. */
+  claim: { id: string; name: string } | null;
 }
 
 export interface ReviewFilter {
@@ -153,7 +154,7 @@ export class ReviewDesk {
             vertical: of('vertical')?.key ?? null,
           },
           editVersion: row.edit_version,
-          claimedBy: this.claims.holderOf(row.id)?.name ?? null,
+          claim: this.claims.holderOf(row.id) ?? null,
         };
       }),
       next: rows.length === filter.limit && last ? cursorOf(last) : null,

@@ -368,7 +368,7 @@ describe('the review queue', () => {
     const id = (await rig.edits.read(clipId)).moment.id;
     expect(await rig.review.claim(id, ana)).toEqual({ name: 'Ana', isMine: true });
     expect(await rig.review.claim(id, ben)).toEqual({ name: 'Ana', isMine: false });
-    expect((await rig.review.list({ decision: 'all', limit: 1 })).moments[0]?.claimedBy).toBe('Ana');
+    expect((await rig.review.list({ decision: 'all', limit: 1 })).moments[0]?.claim?.name).toBe('Ana');
     await rig.review.release(id, ben);
     expect(await rig.review.claim(id, ben)).toEqual({ name: 'Ana', isMine: false });
     await rig.review.release(id, ana);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import type { Principal } from '../../control/principal.ts';
 import type { ReviewDesk, ReviewMoment as Row } from '../../control/review-desk.ts';
 import { ApiRoutes } from './api-route.ts';
 import {
@@ -23,9 +24,9 @@ export function reviewRoutes({ review }: { review: Reviews }): ApiRoutes {
       query: reviewQuery,
       answer: reviewPage,
     },
-    async ({ query }) => {
+    async ({ query, principal }) => {
       const page = await review.list(query);
-      return { ...page, moments: page.moments.map(viewOf) };
+      return { ...page, moments: page.moments.map((row) => viewOf(row, principal)) };
     },
   );
 }
@@ -68,9 +69,11 @@ export function decisionRoutes({ review }: { review: Reviews }): ApiRoutes {
     );
 }
 
-function viewOf({ keys, ...row }: Row): ReviewMoment {
+function viewOf({ keys, claim, ...row }: Row, asker: Principal): ReviewMoment {
   return {
     ...row,
+    // One's own claim is for the others to see.
+    claimedBy: claim && claim.id !== asker.id ? claim.name : null,
     videoUrl: urlOf(keys.wide),
     thumbnailUrl: urlOf(keys.thumbnail),
     verticalUrl: urlOf(keys.vertical),

@@ -38,7 +38,7 @@ export const reviewMoment = z
     thumbnailUrl: z.string().nullable(),
     verticalUrl: z.string().nullable(),
     editVersion: z.int(),
-    /** Somebody else looks at it now. */
+    /** Who else looks at it now. */
     claimedBy: z.string().nullable(),
   })
   .meta({ id: 'ReviewMoment' });
@@ -51,6 +51,7 @@ export const reviewQuery = z.strictObject({
   ids: z
     .string()
     .max(5000)
+    .regex(/^[a-z0-9_-]+(,[a-z0-9_-]+){0,99}$/, 'has to be up to 100 ids with a comma between')
     .transform((text) => text.split(','))
     .optional(),
   channelId: z.string().max(120).optional(),

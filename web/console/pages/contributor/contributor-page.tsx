@@ -8,7 +8,7 @@ import type {
 } from '../../../api/schemas/contributor.ts';
 import { ApiError, ask, wordsOf } from '../../api.ts';
 import { IngestLines } from './ingest-lines.tsx';
-import { Sparkline } from './sparkline.tsx';
+import { Sparkline } from '../../sparkline.tsx';
 import './contributor.css';
 
 /** Often enough that green follows the first frame within two breaths. */
