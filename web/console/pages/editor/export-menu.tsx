@@ -1,3 +1,6 @@
+import { tellFault } from '../../toasts.tsx';
+import { saveFile } from './save-file.ts';
+
 /** What an editing program takes, in the order of how much of the clip it keeps. */
 const formats = [
   ['otio', 'OpenTimelineIO', 'Resolve, Premiere, Kdenlive'],
@@ -13,16 +16,19 @@ export function ExportMenu({ momentId }: { momentId: string }) {
       <ul>
         {formats.map(([format, label, where]) => (
           <li key={format}>
-            <a href={exportUrl(momentId, format)} download>
+            <button
+              type="button"
+              class="quiet"
+              onClick={() => {
+                const url = `/api/v1/export?format=${format}&moments=${encodeURIComponent(momentId)}`;
+                saveFile(url, `clip.${format}`).catch(tellFault('Not exported'));
+              }}
+            >
               {label} <span class="muted">{where}</span>
-            </a>
+            </button>
           </li>
         ))}
       </ul>
     </details>
   );
-}
-
-function exportUrl(momentId: string, format: string): string {
-  return `/api/v1/export?format=${format}&moments=${encodeURIComponent(momentId)}`;
 }
