@@ -3,7 +3,15 @@ import type { Moment } from '../../core/moment.ts';
 import type { Rules } from '../rules/rules.ts';
 import { climaxReachMs } from './climaxes.ts';
 import { clipRange } from './clip-range.ts';
-import { cutTimes, hasSoundAt, joinSeries, signalNames, type Clue, type Evidence } from './evidence.ts';
+import {
+  cutTimes,
+  hasSoundAt,
+  joinSeries,
+  signalNames,
+  spotLabels,
+  type Clue,
+  type Evidence,
+} from './evidence.ts';
 import { keepIds } from './keep-ids.ts';
 import { fuse, reasonsOf, round, type WeighedClue } from './fuse.ts';
 import { lookBack, type Event } from './look-back.ts';
@@ -34,19 +42,25 @@ export function findMoments(evidence: Evidence, rules: Rules): Moment[] {
 }
 
 /**
- * How many moments the same evidence would have given with each of these thresholds. Where there is no sound the threshold moves
- * in proportion, so that what the rules say counts exactly what was found.
+ * How many moments the same evidence would have given with another threshold. Where there is no sound the threshold moves in
+ * proportion, so that what the rules say counts exactly what was found. Looking at the evidence is most of the work, and is done
+ * once; each count then takes some ms.
  */
-export function countMoments(evidence: Evidence, rules: Rules, thresholds: readonly number[]): number[] {
+export function momentCounter(evidence: Evidence, rules: Rules): (threshold: number) => number {
   const clues = nearClues(evidence, rules);
   const candidates = candidatesOf(clues, evidence, rules);
   const history = followScoreboard(scoreboardReads(evidence.spots, evidence.knownUntilMs), rules.score);
-  return thresholds.map((threshold) => {
+  // The count needs no more of it than this, and may be kept for long.
+  const rest = {
+    ...evidence,
+    signals: [],
+    spots: evidence.spots.filter((spot) => spot.label === spotLabels.cut),
+  };
+  return (threshold) => {
     const share = threshold / rules.threshold;
     const moved = candidates.map((one) => ({ ...one, threshold: Math.min(1, one.threshold * share) }));
-    const own = { ...rules, threshold };
-    return clipsOf({ clues, candidates: moved, history }, evidence, own).length;
-  });
+    return clipsOf({ clues, candidates: moved, history }, rest, { ...rules, threshold }).length;
+  };
 }
 
 /** What reaches its threshold and can be cut. */

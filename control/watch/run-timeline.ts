@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 
 import { lateClues, withClues, type ExcitementPoint } from '../../analytics/moments/excitement.ts';
-import { countMoments } from '../../analytics/moments/find-moments.ts';
+import { momentCounter } from '../../analytics/moments/find-moments.ts';
 import type { Rules } from '../../analytics/rules/rules.ts';
 import type { Clock } from '../../core/clock.ts';
 import { TouchlineError } from '../../core/errors.ts';
@@ -81,7 +81,7 @@ export class RunTimelines {
   readonly #curves: CurveCache;
   readonly #rulesOf: (sport: string) => Rules;
   readonly #readings: Memo<Reading>;
-  readonly #counts: Memo<{ evidence: Awaited<ReturnType<typeof readEvidence>>; series: number[] }>;
+  readonly #counts: Memo<{ count: (score: number) => number; series: number[] }>;
 
   constructor(options: {
     db: Kysely<Tables>;
@@ -147,18 +147,21 @@ export class RunTimelines {
     const { run, marks } = await this.read(runId);
     const rules = this.#rulesOf(run.sport);
     const seen = marks.filter((mark) => mark.toMs > mark.fromMs);
-    const { evidence, series } = await this.#counts.get(runId, async () => {
-      const evidence = { ...(await readEvidence(this.#db, seen, 'all')), isComplete: !run.isLive };
-      return { evidence, series: countMoments(evidence, rules, thresholdSteps) };
+    const { count, series } = await this.#counts.get(runId, async () => {
+      const evidence = await readEvidence(this.#db, seen, 'all');
+      const count = momentCounter({ ...evidence, isComplete: !run.isLive }, rules);
+      const series: number[] = [];
+      for (const score of thresholdSteps) {
+        series.push(count(score));
+        // Feeds come in through the same loop.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return { count, series };
     });
-    const atStep = score === undefined ? -1 : thresholdSteps.indexOf(score);
     return {
       runId,
       threshold: rules.threshold,
-      asked:
-        score === undefined
-          ? null
-          : { score, count: series[atStep] ?? countMoments(evidence, rules, [score])[0] ?? 0 },
+      asked: score === undefined ? null : { score, count: count(score) },
       series: thresholdSteps.map((score, index) => ({ score, count: series[index] ?? 0 })),
     };
   }
