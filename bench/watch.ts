@@ -133,17 +133,8 @@ function findingsOf(seq: number): { signals: Signal[]; spots: Spot[] } {
       values: values((at) => 30 + 10 * Math.sin(at / 3000)),
     },
   ];
-  const spotOf = (label: string, at: number, evidence: Spot['evidence'] = {}): Spot => ({
-    label,
-    atMs: at,
-    confidence: 0.9,
-    source: label,
-    durationMs: 0,
-    evidence,
-  });
-  const read = (text: string, x: number) => ({ box: [x, 60, 40, 30], text, confidence: 0.97 });
   const fields = ['INT', `${Math.floor(seq / 900)}-0`, 'NAP', `${Math.floor(seq / 15)}:00`].map(
-    (text, index) => read(text, 50 + index * 35),
+    (text, index) => ({ box: [50 + index * 35, 60, 40, 30], text, confidence: 0.97 }),
   );
   return {
     signals,
@@ -154,6 +145,10 @@ function findingsOf(seq: number): { signals: Signal[]; spots: Spot[] } {
       ...(seq % 20 === 0 ? [spotOf('whistle', fromMs + 1500)] : []),
     ],
   };
+}
+
+function spotOf(label: string, at: number, evidence: Spot['evidence'] = {}): Spot {
+  return { label, atMs: at, confidence: 0.9, source: label, durationMs: 0, evidence };
 }
 
 async function timed(call: () => Promise<unknown>, count: number): Promise<number[]> {

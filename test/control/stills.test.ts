@@ -56,10 +56,10 @@ function rig(options: { bytes?: Uint8Array; cacheBytesMax?: number } = {}) {
   });
   /** Lets pictures be finished until all who asked have theirs. */
   const finish = async (asked: Promise<unknown>): Promise<void> => {
-    let isDone = false;
-    const done = asked.finally(() => (isDone = true));
+    const state = { isDone: false };
+    const done = asked.finally(() => (state.isDone = true));
     done.catch(() => undefined);
-    while (!isDone) {
+    while (!state.isDone) {
       for (const end of rendering.splice(0)) end();
       await new Promise((resolve) => setImmediate(resolve));
     }
