@@ -23,7 +23,6 @@ import { readMark, readTails, type SegmentMark } from './watch/segment-marks.ts'
 export type { ShareLinkView } from './share-links.ts';
 export type { Still } from './stills.ts';
 export type { ContributorView } from './watch/contributor-view.ts';
-export type { LiveChannelView } from './watch/live-wall.ts';
 
 /**
  * What people watch: the timeline of a run, its picture from the first second to the live edge, and stills. Reads the ledger and

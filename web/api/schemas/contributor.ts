@@ -121,8 +121,6 @@ export const contributorPage = z.object({
   expiresAtMs: z.int(),
 });
 
-export type ShareLinkWish = z.input<typeof shareLinkWish>;
-export type ShareLink = z.infer<typeof shareLink>;
 export type ShareLinkMade = z.infer<typeof shareLinkMade>;
 export type ContributorState = z.infer<typeof contributorState>;
 export type FeedIssue = z.infer<typeof feedIssue>;

@@ -102,9 +102,5 @@ export const thresholdCounts = z.object({
 });
 
 export type TimelineAnswer = z.infer<typeof timeline>;
-export type TimelineCurve = z.infer<typeof curve>;
 export type TimelineMomentMark = z.infer<typeof timelineMoment>;
-export type TimelineSegmentMark = z.infer<typeof timelineSegment>;
-export type TimelineGap = z.infer<typeof gap>;
-export type TimelineDiscontinuity = z.infer<typeof discontinuity>;
 export type ThresholdCounts = z.infer<typeof thresholdCounts>;
