@@ -7,6 +7,7 @@ import { cutClip } from '../clipper/cut-clip.ts';
 import { AccountDesk } from '../control/account-desk.ts';
 import { openFleetDesk } from '../control/open-fleet-desk.ts';
 import { openMatchDesk } from '../control/open-match-desk.ts';
+import { OperationsDesk } from '../control/operations-desk.ts';
 import { openTimelineDesk } from '../control/timeline-desk.ts';
 import { FeedHistory } from '../control/watch/feed-history.ts';
 import type { Clock } from '../core/clock.ts';
@@ -32,7 +33,8 @@ import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
-import { listenWeb, type Desks } from '../web/server.ts';
+import { listenWeb } from '../web/server.ts';
+import type { Desks } from '../web/web-options.ts';
 import { openWorkFolder } from '../worker/work-folder.ts';
 import { ec2InstanceId } from '../worker/worker-settings.ts';
 import { runDuty } from '../worker/duty.ts';
@@ -158,7 +160,13 @@ async function runParts(
       history,
     });
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
-    const desks = { accounts, desk, edits, review, fleet: fleet.desk, timeline };
+    const operations = new OperationsDesk({
+      db: catalogue.db,
+      clock,
+      fleet: fleet.desk,
+      storeFolder: store.localPath('') === undefined ? undefined : config.home,
+    });
+    const desks = { accounts, desk, edits, review, fleet: fleet.desk, operations, timeline };
     const open = await openDoors(config, { desks, store, local: driver.local }, log).catch(
       async (thrown: unknown) => {
         // What listens already has to close, for the same reason.

@@ -11,6 +11,7 @@ import { fixtureRoutes } from './api/fixtures.ts';
 import { hlsRoutes } from './api/hls.ts';
 import { liveRoutes } from './api/live.ts';
 import { momentRoutes } from './api/moments.ts';
+import { operationsViewRoutes } from './api/operations-view.ts';
 import { decisionRoutes, reviewRoutes } from './api/review.ts';
 import { runRoutes } from './api/runs.ts';
 import { scalingRoutes } from './api/scaling.ts';
@@ -24,7 +25,7 @@ import { guardOrigin, secureHeaders } from './guards.ts';
 import { doneOnce } from './idempotency.ts';
 import { operationRoutes } from './operations.ts';
 import { notFound, problem } from './problem.ts';
-import type { WebOptions } from './server.ts';
+import type { WebOptions } from './web-options.ts';
 import type { WebEnv } from './web-env.ts';
 
 interface AppOptions extends WebOptions {
@@ -53,6 +54,7 @@ export async function buildApp(options: AppOptions): Promise<Hono> {
     .route('/channels', channelStillRoutes(all).hono)
     .route('/live', liveRoutes(all).hono)
     .route('/channels', channelRoutes(all).hono)
+    .route('/operations', operationsViewRoutes(all).hono)
     .route('/review', reviewRoutes(all).hono)
     .route('/moments', decisionRoutes(all).hono)
     .route('/moments', momentRoutes(all).hono)

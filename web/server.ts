@@ -5,45 +5,10 @@ import type { Hono } from 'hono';
 
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
-import type { Secret } from '../core/secret.ts';
-import type { Accounts } from '../control/account-desk.ts';
-import type { EditDesk } from '../control/edit-desk.ts';
-import type { MatchDesk } from '../control/match-desk.ts';
-import type { FleetDesk } from '../control/open-fleet-desk.ts';
-import type { ReviewDesk } from '../control/review-desk.ts';
-import type { TimelineDesk } from '../control/timeline-desk.ts';
-import type { ObjectStore } from '../store/object-store.ts';
 import { buildApp } from './app.ts';
 import { EventHub } from './event-hub.ts';
 import { mediaOriginOf } from './media.ts';
-
-/** Whom the web asks. */
-export interface Desks {
-  accounts: Accounts;
-  desk: MatchDesk;
-  edits: Pick<EditDesk, keyof EditDesk>;
-  review: Pick<ReviewDesk, 'list' | 'decide' | 'claim' | 'release'>;
-  fleet: FleetDesk;
-  timeline: TimelineDesk;
-}
-
-export interface WebOptions extends Desks {
-  store: ObjectStore;
-  clock: Clock;
-  log: Log;
-  /** Whoever holds it may do everything. */
-  token: Secret;
-  version: string;
-  /** `127.0.0.1` unless told otherwise. */
-  host: string;
-  /** 0 = any free port. */
-  port: number;
-  /** Names besides `localhost` and addresses under which people reach this server. */
-  hostsAllowed: readonly string[];
-  /** What a contributor pushes to, without the key: `rtmp://127.0.0.1:1935/live`. */
-  rtmpBase: string;
-}
+import type { WebOptions } from './web-options.ts';
 
 export interface WebServer {
   /** `http://127.0.0.1:8080` */

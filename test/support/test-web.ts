@@ -1,8 +1,10 @@
 import { systemClock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
-import { listenWeb, type WebOptions } from '../../web/server.ts';
+import { listenWeb } from '../../web/server.ts';
+import type { WebOptions } from '../../web/web-options.ts';
 import { noAccounts } from '../web/fake-accounts.ts';
 import { noEdits, noReview } from '../web/fake-editing.ts';
+import { noOperations } from '../web/fake-operations.ts';
 import { noFleet } from '../web/fake-fleet.ts';
 import { noTimeline } from '../web/fake-timeline.ts';
 import { memoryStore } from '../web/memory-store.ts';
@@ -14,6 +16,7 @@ export async function startTestWeb(
   const server = await listenWeb({
     accounts: noAccounts(),
     edits: noEdits(),
+    operations: noOperations(),
     review: noReview(),
     fleet: noFleet(),
     timeline: noTimeline(),

@@ -1,4 +1,4 @@
-import type { WebOptions } from '../../web/server.ts';
+import type { WebOptions } from '../../web/web-options.ts';
 
 /** Nobody edits in this test. */
 export function noEdits(): WebOptions['edits'] {

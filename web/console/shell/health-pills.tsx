@@ -1,14 +1,9 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
+import type { OperationsView } from '../../api/schemas/operations.ts';
 import { ask } from '../api.ts';
 import { spanOf } from '../words.ts';
-
-/** What it takes of the operations view. */
-interface OperationsView {
-  momentLatency: { p95Ms: number | null };
-  oldestJobAgeMs: number | null;
-}
 
 /** The two promises that everybody sees: how soon a moment is visible, and how old the oldest work is. */
 const figures = signal<OperationsView | undefined>(undefined);
