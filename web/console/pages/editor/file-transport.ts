@@ -65,7 +65,14 @@ export class FileTransport {
     this.speed.value = speed;
     if (speed > 0) {
       this.#video.playbackRate = speed;
-      this.#video.play().catch(() => (this.speed.value = 0));
+      this.#video.play().catch(() => {
+        // Browsers play nothing aloud before somebody has touched the page: then without sound.
+        if (this.#video.muted) this.speed.value = 0;
+        else {
+          this.#video.muted = true;
+          this.#video.play().catch(() => (this.speed.value = 0));
+        }
+      });
       return;
     }
     this.#video.pause();

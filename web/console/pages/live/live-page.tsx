@@ -24,12 +24,14 @@ export function LivePage(_props: { params: Record<string, string> }) {
   const clipping = useSignal<ReadonlySet<string>>(new Set());
   const grid = useRef<HTMLUListElement>(null);
   const channels = wall.value.value?.channels ?? [];
-  order.value = keepOrder(order.peek(), channels);
-  const shown = order.value.flatMap((id) => channels.find(({ channelId }) => channelId === id) ?? []);
+  const arranged = keepOrder(order.value, channels);
+  const shown = arranged.flatMap((id) => channels.find(({ channelId }) => channelId === id) ?? []);
   const columns = columnsFor(shown.length);
 
   const clip = async (channelId: string): Promise<void> => {
-    if (!may('review') || clipping.value.has(channelId)) return;
+    if (clipping.value.has(channelId)) return;
+    if (!may('review')) return tell('Your role may look, not clip', undefined, 'bad');
+    tell(`Clipping the last ${clipSeconds} s`);
     clipping.value = new Set([...clipping.value, channelId]);
     try {
       const body = { seconds: clipSeconds };
@@ -43,6 +45,9 @@ export function LivePage(_props: { params: Record<string, string> }) {
     }
   };
 
+  useEffect(() => {
+    if (arranged.join() !== order.peek().join()) order.value = arranged;
+  });
   useEffect(() => {
     const move = (step: 'left' | 'right' | 'up' | 'down') => () => {
       const width = grid.current ? getComputedStyle(grid.current).gridTemplateColumns.split(' ').length : 1;
@@ -87,8 +92,20 @@ export function LivePage(_props: { params: Record<string, string> }) {
       </p>
     );
   }
+  const sortAnew = (): void => {
+    order.value = channels.map(({ channelId }) => channelId);
+  };
   return (
     <div class="live">
+      <p class="live-head">
+        <span class="muted">
+          {channels.length} channels, {channels.filter(({ needsAttention }) => needsAttention).length} need
+          somebody
+        </span>
+        <button type="button" onClick={sortAnew}>
+          Sort anew
+        </button>
+      </p>
       {wall.fault.value !== '' && <p class="problem">{wall.fault.value}; what follows may be old</p>}
       <ul ref={grid} class={`wall wall-${columns}`}>
         {shown.map((channel) => (

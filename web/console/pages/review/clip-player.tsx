@@ -1,4 +1,4 @@
-import { useSignal, type Signal } from '@preact/signals';
+import { signal, useSignal, type Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
 import type { ReviewMoment } from '../../../api/schemas/review.ts';
@@ -9,6 +9,7 @@ export type Aspect = '16:9' | '9:16' | '1:1';
 
 /** What is heard: browsers start silent until somebody has touched the page; the choice is kept. */
 const mutedKey = 'touchline.muted';
+const isMuted = signal(localStorage.getItem(mutedKey) !== 'no');
 
 /**
  * Plays the clip that is looked at, on a loop, and has the next ones ready: each file has an element of its own, and the right one
@@ -82,7 +83,7 @@ export function ClipPlayer(props: {
             preload="auto"
             loop
             playsInline
-            muted={localStorage.getItem(mutedKey) !== 'no'}
+            muted={isMuted.value}
             aria-hidden={one.videoUrl !== url}
             tabIndex={-1}
             onClick={() => transport.value?.togglePlay()}
@@ -109,14 +110,13 @@ export function ClipPlayer(props: {
         <button
           type="button"
           class="quiet"
-          onClick={(event) => {
-            const isMuted = localStorage.getItem(mutedKey) !== 'no';
-            localStorage.setItem(mutedKey, isMuted ? 'no' : 'yes');
-            for (const video of files.current.values()) video.muted = !isMuted;
-            event.currentTarget.textContent = isMuted ? 'Sound on' : 'Sound off';
+          aria-pressed={!isMuted.value}
+          onClick={() => {
+            isMuted.value = !isMuted.value;
+            localStorage.setItem(mutedKey, isMuted.value ? 'yes' : 'no');
           }}
         >
-          {localStorage.getItem(mutedKey) === 'no' ? 'Sound on' : 'Sound off'}
+          {isMuted.value ? 'Sound off' : 'Sound on'}
         </button>
       </div>
     </div>

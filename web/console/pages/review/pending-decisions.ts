@@ -2,89 +2,101 @@ import { signal } from '@preact/signals';
 
 import type { ReviewMoment } from '../../../api/schemas/review.ts';
 import { ApiError, ask } from '../../api.ts';
-import { randomId } from '../../browser.ts';
+import { nowMs, randomId } from '../../browser.ts';
+import { me } from '../../session.ts';
 
 type Decision = ReviewMoment['decision'];
 
 interface Pending {
+  /** Of whoever decided: nobody else's session carries it out. */
+  userId: string;
   ids: string[];
   decision: Decision;
-  /** The same wish sent twice is done once. */
-  key: string;
+  atMs: number;
 }
 
-const storageKey = 'touchline.pending-decisions';
+const prefix = 'touchline.pending-decision.';
 const againMs = 3_000;
 
 /** Decisions that the server has not confirmed yet; more than none for long means that it is away. */
 export const pendingCount = signal(0);
 
+/** What the server refused, for the page that is open. */
+let onRefused: ((ids: readonly string[], error: unknown) => void) | undefined;
+let isSending = false;
+
 /**
- * Decisions on their way, in their order. They outlive a lost line and a closed tab, and none is carried out twice: each
- * carries a key. What the server refuses is handed to `onRefused`.
+ * Decisions on their way, one entry of the browser's store for each: they outlive a lost line, a closed tab and another tab, and
+ * none is carried out twice, because each goes under a key of its own.
  */
-export class PendingDecisions {
-  readonly #onRefused: (ids: readonly string[], error: unknown) => void;
-  #waiting: Pending[] = read();
-  #isSending = false;
-
-  constructor(onRefused: (ids: readonly string[], error: unknown) => void) {
-    this.#onRefused = onRefused;
-    pendingCount.value = this.#waiting.length;
-    void this.#send();
-  }
-
-  add(ids: readonly string[], decision: Decision): void {
-    this.#waiting.push({ ids: [...ids], decision, key: randomId() });
-    this.#keep();
-    void this.#send();
-  }
-
-  /** What somebody wants of a moment and the server does not know yet. */
-  of(id: string): Decision | undefined {
-    return this.#waiting.findLast(({ ids }) => ids.includes(id))?.decision;
-  }
-
-  async #send(): Promise<void> {
-    if (this.#isSending) return;
-    this.#isSending = true;
-    try {
-      for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
-        const { ids, decision, key } = first;
-        try {
-          await ask('/moments/decisions', { method: 'POST', body: { ids, decision }, idempotencyKey: key });
-        } catch (error) {
-          if (isAway(error)) {
-            await new Promise((resolve) => setTimeout(resolve, againMs));
-            continue;
-          }
-          this.#onRefused(ids, error);
-        }
-        this.#waiting = this.#waiting.filter((one) => one !== first);
-        this.#keep();
-      }
-    } finally {
-      this.#isSending = false;
-    }
-  }
-
-  #keep(): void {
-    pendingCount.value = this.#waiting.length;
-    if (this.#waiting.length === 0) localStorage.removeItem(storageKey);
-    else localStorage.setItem(storageKey, JSON.stringify(this.#waiting));
-  }
+export function addDecision(ids: readonly string[], decision: Decision): void {
+  const userId = me.value?.id;
+  if (userId === undefined || ids.length === 0) return;
+  const entry: Pending = { userId, ids: [...ids], decision, atMs: nowMs() };
+  localStorage.setItem(prefix + randomId(), JSON.stringify(entry));
+  void sendDecisions();
 }
 
-/** No answer, or one that says "not now": the wish stays. Signed out: it waits for whoever signs in again. */
-function isAway(error: unknown): boolean {
-  return !(error instanceof ApiError) || error.status >= 500 || error.status === 401 || error.status === 429;
+/** Hears of refusals from now on, and sends what an earlier page left. */
+export function openDecisions(refused: (ids: readonly string[], error: unknown) => void): void {
+  onRefused = refused;
+  void sendDecisions();
 }
 
-function read(): Pending[] {
+/** What somebody wants of a moment and the server does not know yet. */
+export function pendingDecisionOf(id: string): Decision | undefined {
+  return ours().findLast(({ entry }) => entry.ids.includes(id))?.entry.decision;
+}
+
+async function sendDecisions(): Promise<void> {
+  pendingCount.value = ours().length;
+  if (isSending) return;
+  isSending = true;
   try {
-    const kept: unknown = JSON.parse(localStorage.getItem(storageKey) ?? '[]');
-    return Array.isArray(kept) ? (kept as Pending[]) : [];
-  } catch {
-    return [];
+    for (let first = ours()[0]; first; first = ours()[0]) {
+      const { name, entry } = first;
+      const { ids, decision } = entry;
+      try {
+        const idempotencyKey = name.slice(prefix.length);
+        await ask('/moments/decisions', { method: 'POST', body: { ids, decision }, idempotencyKey });
+      } catch (error) {
+        if (isAway(error)) {
+          await new Promise((resolve) => setTimeout(resolve, againMs));
+          continue;
+        }
+        onRefused?.(ids, error);
+      }
+      localStorage.removeItem(name);
+      pendingCount.value = ours().length;
+    }
+  } finally {
+    isSending = false;
   }
+}
+
+/** In the order in which they were made. */
+function ours(): { name: string; entry: Pending }[] {
+  const userId = me.value?.id;
+  return Object.keys(localStorage)
+    .filter((name) => name.startsWith(prefix))
+    .flatMap((name) => {
+      const entry = read(name);
+      return entry && entry.userId === userId ? [{ name, entry }] : [];
+    })
+    .toSorted((one, other) => one.entry.atMs - other.entry.atMs);
+}
+
+function read(name: string): Pending | undefined {
+  try {
+    return JSON.parse(localStorage.getItem(name) ?? '') as Pending;
+  } catch {
+    return undefined;
+  }
+}
+
+/** No answer, or one that says "not now": the wish stays. Signed out: it waits for the same person to sign in again. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return true;
+  const { status, code } = error;
+  return status >= 500 || status === 401 || status === 429 || code === 'request.conflict';
 }

@@ -5,7 +5,7 @@ import { ask } from '../../api.ts';
 import { listen } from '../../live/live-events.ts';
 import { me } from '../../session.ts';
 import { tell, tellFault } from '../../toasts.tsx';
-import { PendingDecisions } from './pending-decisions.ts';
+import { addDecision, openDecisions, pendingDecisionOf } from './pending-decisions.ts';
 import { inOrder, nextFocus, rangeBetween } from './queue.ts';
 
 type Decision = ReviewMoment['decision'];
@@ -43,10 +43,6 @@ export class ReviewStore {
     const at = this.order.value.findIndex(({ id }) => id === this.focusId.value);
     return this.order.value.slice(at + 1, at + 3);
   });
-  readonly #pending = new PendingDecisions((ids, error) => {
-    tellFault('The decision was refused')(error);
-    void this.#refresh(ids);
-  });
   readonly #undos: Undo[] = [];
   #loads = 0;
 
@@ -63,6 +59,10 @@ export class ReviewStore {
         void this.#refresh(ids);
       }, gatherMs);
     };
+    openDecisions((ids, error) => {
+      tellFault('The decision was refused')(error);
+      void this.#refresh(ids);
+    });
     void this.load();
     const stop = listen({
       onRefresh: () => void this.load(),
@@ -151,9 +151,10 @@ export class ReviewStore {
     const focusId = this.focusId.value;
     const next = nextFocus(this.order.value, leaving, focusId);
     if (changing.length > 0) {
-      this.#undos.push({ before: new Map(changing.map((one) => [one.id, one.decision])), focusId });
+      const undo = { before: new Map(changing.map((one) => [one.id, one.decision])), focusId };
+      this.#undos.push(undo);
       if (this.#undos.length > undoMax) this.#undos.shift();
-      this.#pending.add(
+      addDecision(
         changing.map(({ id }) => id),
         decision,
       );
@@ -161,23 +162,25 @@ export class ReviewStore {
       this.#count(changing, decision);
       const words = { approved: 'Approved', rejected: 'Rejected', undecided: 'Undecided again' }[decision];
       const many = changing.length > 1 ? `: ${changing.length} moments` : '';
-      tell(`${words}${many}`, { label: 'Undo (Ctrl+Z)', act: () => this.undo() });
+      tell(`${words}${many}`, { label: 'Undo (Ctrl+Z)', act: () => this.undo(undo) });
     }
     this.marked.value = new Set();
     if (focusId === undefined || leaving.has(focusId))
       this.focus(next ?? (this.#fits(decision) ? focusId : undefined));
   }
 
-  undo(): void {
-    const last = this.#undos.pop();
+  /** The last decision, or that one. */
+  undo(which = this.#undos.at(-1)): void {
+    const last = this.#undos.find((one) => one === which);
     if (!last) {
       tell('Nothing to undo');
       return;
     }
     for (const decision of ['undecided', 'approved', 'rejected'] as const) {
       const ids = [...last.before].flatMap(([id, before]) => (before === decision ? [id] : []));
-      if (ids.length > 0) this.#pending.add(ids, decision);
+      addDecision(ids, decision);
     }
+    this.#undos.splice(this.#undos.indexOf(last), 1);
     this.focus(last.focusId);
     void this.#refresh([...last.before.keys()], last.before);
   }
@@ -234,7 +237,7 @@ export class ReviewStore {
 
   /** The server may not have heard yet what was decided here. */
   #asWanted(moment: ReviewMoment): ReviewMoment {
-    const decision = this.#pending.of(moment.id);
+    const decision = pendingDecisionOf(moment.id);
     return decision === undefined ? moment : { ...moment, decision };
   }
 
