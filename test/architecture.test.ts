@@ -25,7 +25,10 @@ const mayImport: Record<string, readonly string[]> = {
 const onlyIn: Record<string, { pattern: RegExp; files: readonly string[] }> = {
   'the environment': { pattern: /\bprocess\.env\b/, files: ['core/env.ts'] },
   'child processes': { pattern: /from 'node:child_process'/, files: ['core/process.ts'] },
-  'the clock': { pattern: /\bDate\.now\(|\bnew Date\(\)/, files: ['core/clock.ts', 'web/console/browser.ts'] },
+  'the clock': {
+    pattern: /\bDate\.now\(|\bnew Date\(\)/,
+    files: ['core/clock.ts', 'web/console/browser.ts'],
+  },
   randomness: { pattern: /\bMath\.random\(|\brandomBytes\(|\brandomUUID\(/, files: ['core/random.ts'] },
 };
 
