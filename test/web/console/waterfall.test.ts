@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { slowestOf, stretchesOf } from '../../../web/console/pages/operations/waterfall.ts';
+import { slowestOf, stretchesOf, wayOf } from '../../../web/console/pages/operations/waterfall.ts';
 
 const way = [
   { step: 'happened', sinceHappenedMs: 0 },
@@ -31,5 +31,18 @@ describe('the waterfall of a clip', () => {
   it('has no stretch below zero when the clocks of two machines disagree', () => {
     const skewed = [...way.slice(0, 3), { step: 'analysis-started', sinceHappenedMs: 2_440 }];
     expect(stretchesOf(skewed).every(({ fromMs, toMs }) => toMs >= fromMs)).toBe(true);
+  });
+
+  it('of a recording begins when it was taken in, not when it would have been played', () => {
+    const early = way.map((step) =>
+      step.step === 'happened' || step.step === 'segment-closed'
+        ? step
+        : { ...step, sinceHappenedMs: step.sinceHappenedMs - 60_000 },
+    );
+    const { steps, isRecording } = wayOf(early);
+    expect(isRecording).toBe(true);
+    expect(steps[0]).toMatchObject({ step: 'queued', sinceHappenedMs: 0 });
+    expect(stretchesOf(steps).every(({ fromMs, toMs }) => fromMs >= 0 && toMs >= fromMs)).toBe(true);
+    expect(wayOf(way)).toEqual({ steps: way, isRecording: false });
   });
 });

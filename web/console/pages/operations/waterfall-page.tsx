@@ -1,7 +1,7 @@
 import type { WaterfallBody } from '../../../api/schemas/clip.ts';
 import { useLoaded } from '../../load.ts';
 import { spanOf } from '../../words.ts';
-import { slowestOf, stretchesOf, type Stretch } from './waterfall.ts';
+import { slowestOf, stretchesOf, wayOf, type Stretch } from './waterfall.ts';
 import './operations.css';
 
 /** Whistle to visible, and which step took longest. */
@@ -16,9 +16,10 @@ export function WaterfallPage({ params }: { params: Record<string, string> }) {
     );
   }
   if (!value.value) return <p class="loading">Loading</p>;
-  const stretches = stretchesOf(value.value.steps);
+  const { steps, isRecording } = wayOf(value.value.steps);
+  const stretches = stretchesOf(steps);
   const slowest = slowestOf(stretches);
-  const visible = value.value.steps.find(({ step }) => step === 'fast-visible' || step === 'exact-visible');
+  const visible = steps.find(({ step }) => step === 'fast-visible' || step === 'exact-visible');
   const endMs = Math.max(1, ...stretches.map(({ toMs }) => toMs));
   return (
     <div class="operations">
@@ -27,7 +28,8 @@ export function WaterfallPage({ params }: { params: Record<string, string> }) {
         <p>
           {visible ? (
             <>
-              Visible <b>{spanOf(visible.sinceHappenedMs)}</b> after it happened.
+              Visible <b>{spanOf(visible.sinceHappenedMs)}</b>{' '}
+              {isRecording ? 'after the recording was taken in up to there.' : 'after it happened.'}
             </>
           ) : (
             'Not visible yet.'

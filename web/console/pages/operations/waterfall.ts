@@ -29,6 +29,22 @@ const wordsOfStep: Record<string, string> = {
   'exact-visible': 'the exact clip was shown',
 };
 
+/**
+ * The way of a clip from a recording begins when it was taken in: it comes in faster than it was played, and its wall clock says when
+ * that would have been.
+ */
+export function wayOf<S extends Step>(steps: readonly S[]): { steps: S[]; isRecording: boolean } {
+  const at = (step: string): number | undefined => steps.find((one) => one.step === step)?.sinceHappenedMs;
+  const [closed, queued] = [at('segment-closed'), at('queued')];
+  if (closed === undefined || queued === undefined || queued >= closed)
+    return { steps: [...steps], isRecording: false };
+  const own = steps.filter(({ step }) => step !== 'happened' && step !== 'segment-closed');
+  return {
+    steps: own.map((one) => ({ ...one, sinceHappenedMs: one.sinceHappenedMs - queued })),
+    isRecording: true,
+  };
+}
+
 /** The way as stretches, in the order of time. Clocks of two machines may disagree by some ms: none is shorter than 0. */
 export function stretchesOf(steps: readonly Step[]): Stretch[] {
   const inTime = steps.toSorted((a, b) => a.sinceHappenedMs - b.sinceHappenedMs);
