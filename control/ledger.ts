@@ -9,6 +9,7 @@ import type { EndedRun } from '../ingest/channel.ts';
 import type { Tables } from '../store/schema.ts';
 import { cutJobId, type Decision } from './director.ts';
 import type { NewEvent } from './event-log.ts';
+import { priorityLeadMs } from './fixture-priority.ts';
 import { neighboursOf, segmentsFor, wallMsOf, type CutStage, type Timeline } from './timeline.ts';
 
 /**
@@ -99,7 +100,8 @@ export async function insertSegment(
     .where('run_id', '=', record.runId)
     .where('state', '=', 'sent')
     .executeTakeFirstOrThrow();
-  const job = analyseJobFor(record, { ...about, pass: 'coarse', retryCount: 0, neighbours, waiting });
+  const leadMs = await priorityLeadMs(db, record.channelId, nowMs);
+  const job = analyseJobFor(record, { ...about, pass: 'coarse', retryCount: 0, neighbours, waiting, leadMs });
   await insertJob(db, job, nowMs);
   return true;
 }
@@ -140,6 +142,8 @@ export function analyseJobFor(
     neighbours?: readonly SegmentRecord[];
     /** Jobs of the same run that are not done yet. */
     waiting?: number;
+    /** So much earlier, by what is played. */
+    leadMs?: number;
   },
 ): AnalyseJob {
   const again = about.retryCount > 0 ? `-r${about.retryCount}` : '';
@@ -151,7 +155,8 @@ export function analyseJobFor(
     deadlineAtMs:
       dueFromMs(segment, about.nowMs) +
       (about.pass === 'coarse' ? coarseDeadlineMs : fineDeadlineMs) +
-      (about.waiting ?? 0) * turnMs,
+      (about.waiting ?? 0) * turnMs -
+      (about.leadMs ?? 0),
     queuedAtMs: about.nowMs,
     pass: about.pass,
     segment,
@@ -428,6 +433,8 @@ export async function writeDecision(
     if (done.numUpdatedRows === 0n) continue;
     events.push({ kind: 'moment.withdrawn', ...about, subjectId: id, data: { reason } });
   }
+  const hasJobs = decision.fine.length + decision.cuts.length > 0;
+  const leadMs = hasJobs ? await priorityLeadMs(db, channelId, nowMs) : 0;
   for (const { record } of decision.fine) {
     const again = await db
       .updateTable('segments')
@@ -437,10 +444,11 @@ export async function writeDecision(
       .executeTakeFirst();
     const retryCount = again?.retry_count ?? 0;
     const neighbours = neighboursOf(timeline, record);
-    const job = analyseJobFor(record, { pass: 'fine', sport: timeline.sport, retryCount, nowMs, neighbours });
+    const { sport } = timeline;
+    const job = analyseJobFor(record, { pass: 'fine', sport, retryCount, nowMs, neighbours, leadMs });
     await insertJob(db, job, nowMs);
   }
-  for (const cut of decision.cuts) await insertJob(db, cutJobFor(timeline, cut, nowMs), nowMs);
+  for (const cut of decision.cuts) await insertJob(db, cutJobFor(timeline, cut, { nowMs, leadMs }), nowMs);
   for (const { segment, state, reason } of decision.closed) {
     const { id, seq } = segment.record;
     await db
@@ -459,14 +467,18 @@ export async function writeDecision(
   return events;
 }
 
-function cutJobFor(timeline: Timeline, cut: Decision['cuts'][number], nowMs: number): CutJob {
+function cutJobFor(
+  timeline: Timeline,
+  cut: Decision['cuts'][number],
+  { nowMs, leadMs }: { nowMs: number; leadMs: number },
+): CutJob {
   const { moment, stage } = cut;
   return {
     kind: 'cut',
     id: cutJobId(cut),
     channelId: timeline.channelId,
     runId: timeline.runId,
-    deadlineAtMs: nowMs + deadlineMs[stage],
+    deadlineAtMs: nowMs + deadlineMs[stage] - leadMs,
     queuedAtMs: nowMs,
     clipId: clipIdOf(moment.id),
     revision: stage === 'fast' ? 'fast' : 'exact',

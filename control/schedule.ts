@@ -15,7 +15,7 @@ export interface Fixture {
   channel: string | null;
   kickOffAtMs: number;
   lengthMs: number;
-  /** -9 to 9; 0 is usual. Kept and shown; what is short is not yet shared out by it. */
+  /** -9 to 9; 0 is usual. A step is worth a second of deadline (`fixture-priority.ts`). */
   priority: number;
   /** `api`, or the name of the calendar. */
   source: string;
