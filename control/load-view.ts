@@ -118,7 +118,7 @@ export class LoadReader {
           ...(fixture ? timesOf(fixture) : {}),
         };
       }),
-      ...fixtures
+      ...withoutOverlaps(fixtures)
         .filter(({ channelId }) => channelId === null || !liveIds.has(channelId))
         .map((fixture): ChannelLoad => ({
           channelId: fixture.channelId ?? fixture.id,
@@ -181,4 +181,23 @@ function total(all: readonly Counted[], of: (row: Counted) => number): number {
 
 function sumOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0);
+}
+
+/** One channel carries one feed: two fixtures at the same time on it are one stretch of work, from the first to the last. */
+function withoutOverlaps<F extends { channelId: string | null; kick_off_at_ms: number; length_ms: number }>(
+  fixtures: readonly F[],
+): F[] {
+  const merged: F[] = [];
+  for (const fixture of fixtures) {
+    const at = merged.findLastIndex(({ channelId }) => channelId !== null && channelId === fixture.channelId);
+    const before = merged[at];
+    const beforeEndMs = before && before.kick_off_at_ms + before.length_ms;
+    if (!before || beforeEndMs === undefined || fixture.kick_off_at_ms >= beforeEndMs) {
+      merged.push(fixture);
+      continue;
+    }
+    const endMs = Math.max(beforeEndMs, fixture.kick_off_at_ms + fixture.length_ms);
+    merged[at] = { ...before, length_ms: endMs - before.kick_off_at_ms };
+  }
+  return merged;
 }

@@ -93,7 +93,7 @@ export class Schedule {
     await this.#get(id);
     await this.#db
       .updateTable('fixtures')
-      .set({ cancelled_at_ms: this.#clock.nowMs() })
+      .set({ cancelled_at_ms: this.#clock.nowMs(), is_cancelled_by_hand: true })
       .where('id', '=', id)
       .where('cancelled_at_ms', 'is', null)
       .execute();
@@ -102,7 +102,8 @@ export class Schedule {
 
   /**
    * Takes a calendar in, all of it or nothing. The same file again changes nothing; a match that was moved is moved; one that
-   * is still to come and no longer in the file is cancelled.
+   * is still to come and no longer in the file is cancelled. One that a person called off stays so, unless the calendar gives it
+   * another time: then it is another match.
    *
    * @throws TouchlineError `schedule.bad-calendar`
    */
@@ -155,10 +156,15 @@ export class Schedule {
           done[fixture.isCancelled ? 'cancelled' : 'added'] += 1;
           continue;
         }
+        const isMoved = row.kick_off_at_ms !== wanted.kick_off_at_ms;
+        if (row.is_cancelled_by_hand && !isMoved) {
+          done.unchanged += 1;
+          continue;
+        }
         const isSame =
           row.name === wanted.name &&
           row.channel_name === wanted.channel_name &&
-          row.kick_off_at_ms === wanted.kick_off_at_ms &&
+          !isMoved &&
           row.length_ms === wanted.length_ms &&
           wasCancelled === fixture.isCancelled;
         if (isSame) {
@@ -167,7 +173,7 @@ export class Schedule {
         }
         await db
           .updateTable('fixtures')
-          .set({ ...wanted, cancelled_at_ms: cancelledAtMs })
+          .set({ ...wanted, cancelled_at_ms: cancelledAtMs, is_cancelled_by_hand: false })
           .where('id', '=', row.id)
           .execute();
         done[fixture.isCancelled && !wasCancelled ? 'cancelled' : 'changed'] += 1;

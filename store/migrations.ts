@@ -386,6 +386,13 @@ create index share_links_channel on share_links (channel_id, created_at_ms desc)
 alter table channel_keys add column share_link_id text references share_links;
 `,
   },
+  {
+    version: 9,
+    name: 'fixtures called off by hand',
+    sql: `
+alter table fixtures add column is_cancelled_by_hand boolean not null default false;
+`,
+  },
 ];
 
 export interface Migration {

@@ -301,6 +301,8 @@ interface FixturesTable {
   source_uid: string;
   created_at_ms: number;
   cancelled_at_ms: number | null;
+  /** A calendar that still has it does not bring it back. */
+  is_cancelled_by_hand: Generated<boolean>;
 }
 
 interface UsersTable {

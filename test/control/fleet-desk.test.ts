@@ -92,6 +92,20 @@ describe('the schedule', () => {
     expect(await named()).toContainEqual(['b', '08-16T14:00', false]);
   });
 
+  it('leaves off what a person called off, until the calendar gives it another time', async () => {
+    const schedule = openSchedule();
+    const about = { source: 'league', zone };
+    const text = calendar(match('a', '20260815T150000'));
+    await schedule.importCalendar(text, about);
+    await schedule.cancel((await schedule.list())[0]?.id ?? '');
+    expect(await schedule.importCalendar(text, about)).toMatchObject({ unchanged: 1, changed: 0 });
+    expect(await schedule.list()).toMatchObject([{ isCancelled: true }]);
+    expect(await schedule.importCalendar(calendar(match('a', '20260822T150000')), about)).toMatchObject({
+      changed: 1,
+    });
+    expect(await schedule.list()).toMatchObject([{ isCancelled: false }]);
+  });
+
   it('leaves what has begun as it was when the calendar forgets it', async () => {
     const schedule = openSchedule();
     const about = { source: 'league', zone };

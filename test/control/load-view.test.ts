@@ -259,4 +259,21 @@ describe('who is expected', () => {
     ]);
     expect(channels).toHaveLength(3);
   });
+
+  it('is one stretch of work where two fixtures of one channel overlap, and two where they follow', async () => {
+    await channel('b', 'idle');
+    const schedule = new Schedule({ db: catalogue.db, clock, random: systemRandom });
+    const add = async (startMinute: number, endMinute: number): Promise<void> => {
+      const [kickOffAtMs, lengthMs] = [nowMs + startMinute * 60_000, (endMinute - startMinute) * 60_000];
+      await schedule.add({ name: 'M', channel: 'name of b', kickOffAtMs, lengthMs });
+    };
+    await add(10, 100);
+    await add(60, 130);
+    await add(130, 200);
+    const { channels } = await reader.read();
+    expect(channels.map(({ startsAtMs, endsAtMs }) => [startsAtMs, endsAtMs])).toEqual([
+      [nowMs + 10 * 60_000, nowMs + 130 * 60_000],
+      [nowMs + 130 * 60_000, nowMs + 200 * 60_000],
+    ]);
+  });
 });
