@@ -267,13 +267,13 @@ describe('who is expected', () => {
       const [kickOffAtMs, lengthMs] = [nowMs + startMinute * 60_000, (endMinute - startMinute) * 60_000];
       await schedule.add({ name: 'M', channel: 'name of b', kickOffAtMs, lengthMs });
     };
-    await add(10, 100);
-    await add(60, 130);
-    await add(130, 200);
+    await add(10, 40);
+    await add(30, 60);
+    await add(60, 90);
     const { channels } = await reader.read();
     expect(channels.map(({ startsAtMs, endsAtMs }) => [startsAtMs, endsAtMs])).toEqual([
-      [nowMs + 10 * 60_000, nowMs + 130 * 60_000],
-      [nowMs + 130 * 60_000, nowMs + 200 * 60_000],
+      [nowMs + 10 * 60_000, nowMs + 60 * 60_000],
+      [nowMs + 60 * 60_000, nowMs + 90 * 60_000],
     ]);
   });
 });
