@@ -14,7 +14,7 @@ export async function runServer(io: CliIo, how: { hasWorkers: boolean; isJson: b
     const { url, rtmp } = addresses;
     if (how.isJson) io.printJson({ url, rtmp, pid: process.pid });
     io.tell(`touchline is up: ${url}`);
-    if (await desks.accounts.users.isEmpty()) {
+    if (!(await desks.accounts.users.hasAdmin())) {
       // It makes the first account. It is shown to whoever started the server, and to no log.
       const link = await desks.accounts.makeLink(null);
       io.tell(`Begin here (works once, for a day): ${url}/welcome#${link.reveal()}`);

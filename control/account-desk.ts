@@ -103,7 +103,7 @@ export class AccountDesk {
     return { state: 'signed-in', session };
   }
 
-  /** Another password, and out everywhere else. @throws `auth.invalid` when the old one is wrong */
+  /** Another password, and out everywhere else; a link that still waits is void. @throws `account.invalid` when the old one is wrong */
   async changePassword(userId: string, old: Secret, password: Secret, agent: string): Promise<Secret> {
     const user = await this.users.row(userId);
     if (!(await this.#passwords.isRight(old, user.password_hash))) {
@@ -113,6 +113,10 @@ export class AccountDesk {
     return await this.#db.transaction().execute(async (db) => {
       await this.users.setPassword(userId, hash, db);
       await this.sessions.endAll(userId, db);
+      await this.#links.endAll(userId, db);
+      await this.#events.append(db, [
+        { kind: 'account.changed', subjectId: userId, data: { by: userId, what: 'password' } },
+      ]);
       return await this.sessions.begin(userId, agent, db);
     });
   }
@@ -136,8 +140,8 @@ export class AccountDesk {
 
   /** Two people with the same first link: one becomes the admin. */
   async #createFirst(name: string, passwordHash: string | null, db: Kysely<Tables>): Promise<UserView> {
-    const isFirst = (await db.selectFrom('users').select('id').limit(1).executeTakeFirst()) === undefined;
-    if (!isFirst) throw callerFault('auth.link-over', 'this server has its first account already: sign in');
+    if (await this.users.hasAdmin(db))
+      throw callerFault('auth.link-over', 'this server has its first account already: sign in');
     return await this.users.create({ name, role: 'admin', passwordHash }, db);
   }
 }

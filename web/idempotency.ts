@@ -25,8 +25,10 @@ export function doneOnce(keys: Accounts['idempotency']): MiddlewareHandler<WebEn
     }
     const principalId = context.get('principal').id;
     const asked = { principalId, key };
-    const body = Buffer.from(await context.req.raw.clone().arrayBuffer());
-    const requestHash = createHash('sha256').update(`${context.req.path}\n`).update(body).digest();
+    const body = await bodyOf(context.req.raw.clone());
+    if (!body) return await next();
+    const { pathname, search } = new URL(context.req.url);
+    const requestHash = createHash('sha256').update(`${pathname}${search}\n`).update(body).digest();
     const begun = await keys.begin({ ...asked, requestHash });
     switch (begun.kind) {
       case 'other':
@@ -70,4 +72,22 @@ export function doneOnce(keys: Accounts['idempotency']): MiddlewareHandler<WebEn
       body: isKept && text.length <= keptCharsMax ? text : null,
     });
   };
+}
+
+/** The body of a copy; undefined when it is too long. Counted while it comes: a chunked one declares no length. */
+async function bodyOf(copy: Request): Promise<Buffer | undefined> {
+  const reader = copy.body?.getReader();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    if (done || !value) return Buffer.concat(chunks);
+    bytes += value.length;
+    if (bytes > hashedBytesMax) {
+      // Not awaited: of a body that two read, the end of one comes with that of the other.
+      reader?.cancel().catch(() => {});
+      return undefined;
+    }
+    chunks.push(value);
+  }
 }

@@ -5,6 +5,10 @@ import type { Tables } from '../../store/schema.ts';
 
 /** As long as a client may come back with the same key (the draft of the Idempotency-Key header leaves it to the server). */
 const keptMs = 24 * 3_600_000;
+/** A script that asks five times a second comes back to what it did in the last half hour. */
+const keptPerPrincipalMax = 10_000;
+/** Counting ten thousand takes some ms. */
+const countedEvery = 100;
 /** A server that was killed in between leaves its mark; after this long it is nobody's. */
 const inHandMsMax = 120_000;
 
@@ -20,6 +24,7 @@ export type Begun =
 export class Idempotency {
   readonly #db: Kysely<Tables>;
   readonly #clock: Clock;
+  #begunCount = 0;
 
   constructor(options: { db: Kysely<Tables>; clock: Clock }) {
     this.#db = options.db;
@@ -29,10 +34,7 @@ export class Idempotency {
   async begin(asked: { principalId: string; key: string; requestHash: Buffer }): Promise<Begun> {
     const { principalId, key, requestHash } = asked;
     const nowMs = this.#clock.nowMs();
-    await this.#db
-      .deleteFrom('idempotency')
-      .where('created_at_ms', '<', nowMs - keptMs)
-      .execute();
+    await this.#sweep(principalId, nowMs);
     const made = await this.#db
       .insertInto('idempotency')
       .values({
@@ -82,6 +84,29 @@ export class Idempotency {
       .deleteFrom('idempotency')
       .where('principal_id', '=', asked.principalId)
       .where('key', '=', asked.key)
+      .execute();
+  }
+
+  /** What is over, and now and then what is too much of one. */
+  async #sweep(principalId: string, nowMs: number): Promise<void> {
+    await this.#db
+      .deleteFrom('idempotency')
+      .where('created_at_ms', '<', nowMs - keptMs)
+      .execute();
+    this.#begunCount += 1;
+    if (this.#begunCount % countedEvery !== 1) return;
+    await this.#db
+      .deleteFrom('idempotency')
+      .where('principal_id', '=', principalId)
+      .where('created_at_ms', '<=', (oldest) =>
+        oldest
+          .selectFrom('idempotency')
+          .select('created_at_ms')
+          .where('principal_id', '=', principalId)
+          .orderBy('created_at_ms', 'desc')
+          .offset(keptPerPrincipalMax)
+          .limit(1),
+      )
       .execute();
   }
 }

@@ -62,6 +62,10 @@ export class LoginLinks {
     return row ? { userId: row.user_id, isDirect: row.is_direct } : linkIsOver();
   }
 
+  async endAll(userId: string, db: Kysely<Tables>): Promise<void> {
+    await db.deleteFrom('login_links').where('user_id', '=', userId).execute();
+  }
+
   /** Uses it up. Of two at once one gets it. @throws `auth.link-over` */
   async use(code: Secret, db: Kysely<Tables>): Promise<void> {
     const done = await db

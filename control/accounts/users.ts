@@ -29,8 +29,17 @@ export class Users {
     this.#random = options.random;
   }
 
-  async isEmpty(): Promise<boolean> {
-    return (await this.#db.selectFrom('users').select('id').limit(1).executeTakeFirst()) === undefined;
+  /** Whether an admin can come in by a password. A demonstration's account and one who was only invited cannot. */
+  async hasAdmin(db: Kysely<Tables> = this.#db): Promise<boolean> {
+    const admin = await db
+      .selectFrom('users')
+      .select('id')
+      .where('role', '=', 'admin')
+      .where('password_hash', 'is not', null)
+      .where('disabled_at_ms', 'is', null)
+      .limit(1)
+      .executeTakeFirst();
+    return admin !== undefined;
   }
 
   async list(): Promise<UserView[]> {

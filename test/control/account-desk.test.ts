@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { AccountDesk } from '../../control/account-desk.ts';
@@ -24,7 +25,7 @@ beforeEach(async () => {
 });
 
 async function signedInAs(name: string, details: { name?: string; password: Secret } = { name, password }) {
-  const link = await desk.makeLink((await desk.users.isEmpty()) ? null : name);
+  const link = await desk.makeLink((await desk.users.hasAdmin()) ? name : null);
   const done = await desk.redeem(link, details, agent);
   if (done.state !== 'signed-in') throw new Error(done.state);
   const found = await desk.sessions.find(done.session);
@@ -74,6 +75,44 @@ describe('a one-time link', () => {
   it('of a demonstration asks for nothing', async () => {
     const user = await desk.users.create({ name: 'demo', role: 'admin', passwordHash: null });
     expect((await desk.redeem(await desk.makeLink(user.id, true), {}, agent)).state).toBe('signed-in');
+  });
+});
+
+describe('the first account', () => {
+  it('is still to be made while nobody who may everything has a password: a demonstration, somebody invited', async () => {
+    const demo = await desk.users.create({ name: 'demo', role: 'admin', passwordHash: null });
+    await desk.redeem(await desk.makeLink(demo.id, true), {}, agent);
+    const { link } = await desk.invite({ name: 'Ben', role: 'editor' });
+    await desk.redeem(link, { password }, agent);
+    expect(await desk.users.hasAdmin()).toBe(false);
+    expect((await desk.redeem(await desk.makeLink(null), { name: 'Ana', password }, agent)).state).toBe(
+      'signed-in',
+    );
+    expect(await desk.users.hasAdmin()).toBe(true);
+    const late = desk.redeem(await desk.makeLink(null), { name: 'Cleo', password }, agent);
+    await expect(late).rejects.toMatchObject({ code: 'auth.link-over' });
+  });
+});
+
+describe('another password', () => {
+  it('is taken from whoever knows the old one; sessions and links from before are void, and the log says who', async () => {
+    const { session, principal } = await signedInAs('Ana');
+    const link = await desk.makeLink('Ana');
+    const other = new Secret('another one altogether');
+    const wrong = desk.changePassword(principal.id, new Secret('a guess'), other, agent);
+    await expect(wrong).rejects.toMatchObject({ code: 'account.invalid' });
+    expect(await desk.sessions.find(session)).toBeDefined();
+    const again = await desk.changePassword(principal.id, password, other, agent);
+    expect(await desk.sessions.find(session)).toBeUndefined();
+    expect(await desk.sessions.find(again)).toBeDefined();
+    await expect(desk.redeem(link, { password }, agent)).rejects.toMatchObject({ code: 'auth.link-over' });
+    const told = await catalogue.db
+      .selectFrom('events')
+      .selectAll()
+      .where('kind', '=', 'account.changed')
+      .execute();
+    expect(told).toMatchObject([{ subject_id: principal.id, data: { by: principal.id, what: 'password' } }]);
+    expect(JSON.stringify(told)).not.toContain(other.reveal());
   });
 });
 
@@ -241,5 +280,32 @@ describe('a request with a key', () => {
     await desk.idempotency.finish(asked, { status: 200, body: null });
     nowMs += 24 * 3_600_000 + 1;
     expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'first' });
+  });
+
+  it('is kept among the last ten thousand of whoever asked', async () => {
+    await sql`insert into idempotency select 'usr_1', 'old' || n, '\\x00', 200, '', ${nowMs} - 20000 + n
+      from generate_series(1, 10000) n`.execute(catalogue.db);
+    await sql`insert into idempotency values ('usr_2', 'old', '\\x00', 200, '', ${nowMs} - 30000)`.execute(
+      catalogue.db,
+    );
+    const count = async () =>
+      Number(
+        (
+          await catalogue.db
+            .selectFrom('idempotency')
+            .select(({ fn }) => fn.countAll().as('count'))
+            .executeTakeFirstOrThrow()
+        ).count,
+      );
+    // Exactly as many as are kept: none goes.
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'first' });
+    expect(await count()).toBe(10_002);
+    for (let nth = 0; nth < 100; nth += 1)
+      await desk.idempotency.begin({ ...asked, key: `k1${nth}`, requestHash });
+    // The sweep came before the last of them: 10,000 of this one, that one, and the row of somebody else.
+    expect(await count()).toBe(10_002);
+    expect(await desk.idempotency.begin({ ...asked, key: 'old1', requestHash: Buffer.from([0]) })).toEqual({
+      kind: 'first',
+    });
   });
 });

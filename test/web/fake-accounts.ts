@@ -4,7 +4,7 @@ import type { Accounts } from '../../control/account-desk.ts';
 export function noAccounts(): Accounts {
   return {
     users: {
-      isEmpty: async () => true,
+      hasAdmin: async () => false,
       list: async () => [],
       get: nothing,
       row: nothing,

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { AccountDesk } from '../../control/account-desk.ts';
 import { systemClock } from '../../core/clock.ts';
 import { systemRandom } from '../../core/random.ts';
+import { TouchlineError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 import { openCatalogue } from '../../store/catalogue.ts';
 import { usePostgres } from '../support/postgres.ts';
@@ -102,6 +103,66 @@ describe('the door', () => {
     expect(Number(right.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
+  it('does not take a database that is away for a wrong password', async () => {
+    await firstAdmin();
+    const signIn = accounts.signIn.bind(accounts);
+    accounts.signIn = async () => {
+      throw new TouchlineError({
+        code: 'catalogue.unavailable',
+        message: 'the database is away',
+        retryable: true,
+        blame: 'environment',
+      });
+    };
+    for (let nth = 0; nth < 8; nth += 1) {
+      expect((await ask('POST', '/session', { body: { name: 'Ana', password } })).status).toBe(503);
+    }
+    accounts.signIn = signIn;
+    expect((await ask('POST', '/session', { body: { name: 'Ana', password } })).status).toBe(204);
+  });
+
+  it('lets a handful of hundreds at once try, and goes on answering', async () => {
+    const statuses = await Promise.all(
+      Array.from(
+        { length: 300 },
+        async (_, nth) => (await ask('POST', '/session', { body: { name: `n${nth}`, password } })).status,
+      ),
+    );
+    const triedCount = statuses.filter((status) => status === 401).length;
+    expect(triedCount).toBeGreaterThanOrEqual(5);
+    // One more for each wait that ended meanwhile: 2 s, 4 s, 8 s.
+    expect(triedCount).toBeLessThanOrEqual(8);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(300 - triedCount);
+    expect((await ask('GET', '/channels', { bearer: serverToken })).status).toBe(200);
+  });
+
+  it('lets whoever tries codes wait as well, not whoever only looks at what a link needs', async () => {
+    const code = (await accounts.makeLink(null)).reveal();
+    for (let nth = 0; nth < 8; nth += 1) {
+      expect((await ask('POST', '/session/redeem', { body: { code } })).status).toBe(200);
+    }
+    const statuses: number[] = [];
+    for (let nth = 0; nth < 6; nth += 1) {
+      statuses.push((await ask('POST', '/session/redeem', { body: { code: `guess-${nth}` } })).status);
+    }
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429]);
+  });
+
+  it('keeps a name as it was typed and gives it back as JSON, but takes none that could steer a terminal', async () => {
+    const cookie = await firstAdmin();
+    const name = '<img src=x onerror=alert(1)>';
+    expect((await ask('POST', '/users', { cookie, body: { name, role: 'viewer' } })).status).toBe(201);
+    const listed = await ask('GET', '/users', { cookie });
+    expect(listed.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(listed.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(((await listed.json()) as { users: { name: string }[] }).users.map((user) => user.name)).toContain(
+      name,
+    );
+    for (const bad of ['a\u001b[2Jb', 'a\nb', 'a\u2028b', ' ', 'x'.repeat(61)]) {
+      expect((await ask('POST', '/users', { cookie, body: { name: bad, role: 'viewer' } })).status).toBe(400);
+    }
+  });
+
   it('answers 401 to a cookie that was made up, and that of another server', async () => {
     const cookie = (await firstAdmin()).replace(/=.*/, `=${'a'.repeat(43)}`);
     expect((await ask('GET', '/channels', { cookie })).status).toBe(401);
@@ -186,6 +247,37 @@ describe('a POST with an Idempotency-Key', () => {
     });
     expect([other.status, await other.text()]).toEqual([409, expect.stringContaining('another request')]);
     expect(await accounts.tokens.list(null)).toHaveLength(1);
+  });
+
+  it('is another request with another query', async () => {
+    const wish = { bearer: serverToken, headers: { 'idempotency-key': 'k-3' } };
+    expect((await ask('POST', '/segments/seg_1/retry?a=1', wish)).status).toBe(204);
+    expect((await ask('POST', '/segments/seg_1/retry?a=2', wish)).status).toBe(409);
+  });
+
+  it('reads no more of a body that declares no length than the API takes', async () => {
+    const piece = new Uint8Array(16 * 1024).fill(0x20);
+    let givenCount = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        givenCount += 1;
+        // 64 MB, if somebody takes them.
+        if (givenCount > 4_000) controller.close();
+        else controller.enqueue(piece);
+      },
+    });
+    const status = await fetch(`${url}/api/v1/tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${serverToken}`, 'idempotency-key': 'k-4' },
+      body,
+      duplex: 'half',
+    }).then(
+      (response) => response.status,
+      // The server hangs up on what it does not read.
+      () => 413,
+    );
+    expect(status).toBe(413);
+    expect(givenCount).toBeLessThan(1_000);
   });
 
   it('that came to nothing to say is answered with nothing again', async () => {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Accounts, Redeemed } from '../../control/account-desk.ts';
 import type { Principal } from '../../control/principal.ts';
 import type { Clock } from '../../core/clock.ts';
+import { asTouchlineError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Access } from '../access.ts';
 import { callerError } from '../problem.ts';
@@ -38,7 +39,11 @@ export function doorRoutes(options: { accounts: Accounts; access: Access; clock:
     brake.require(who);
     // Counted before the answer is known: a thousand at once are a thousand.
     brake.failed(who);
-    const done = await tried();
+    const done = await tried().catch((error: unknown) => {
+      // A database that is away, or a full queue, says nothing about the password.
+      if (asTouchlineError(error).blame !== 'caller') for (const one of who) brake.takeBack(one);
+      throw error;
+    });
     if (done !== undefined) {
       for (const name of names) brake.forget(name);
       // One's own account must not buy new tries at those of others.

@@ -7,8 +7,13 @@ import { roles, scopes } from '../../../control/principal.ts';
 const scope = z.enum(scopes);
 const role = z.enum(roles);
 
-/** What somebody signs in with: visible characters, no spaces at the ends. */
-const loginName = z.string().trim().min(1).max(60);
+/** Anything but control characters: names are printed on terminals too. No spaces at the ends. */
+const typedName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(60)
+  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'has characters that cannot be seen');
 /** Long rather than complicated (NIST SP 800-63B §5.1.1.2). */
 const password = z.string().min(10).max(200);
 
@@ -30,7 +35,7 @@ export const signInWish = z.strictObject({ name: z.string().max(200), password: 
  */
 export const redeemWish = z.strictObject({
   code: z.string().max(200),
-  name: loginName.optional(),
+  name: typedName.optional(),
   password: password.optional(),
 });
 
@@ -53,7 +58,7 @@ export const user = z.object({
   lastSeenAtMs: z.int().nullable(),
 });
 /** POST /users: the answer has the user and a one-time link, shown once: no password goes through other hands. */
-export const userWish = z.strictObject({ name: loginName, role });
+export const userWish = z.strictObject({ name: typedName, role });
 export const userChange = z.strictObject({ role: role.optional(), isDisabled: z.boolean().optional() });
 export const userMade = z.object({ user, link: z.string() });
 
@@ -76,7 +81,7 @@ export const token = z.object({
   lastUsedAtMs: z.int().nullable(),
 });
 export const tokenWish = z.strictObject({
-  name: z.string().trim().min(1).max(60),
+  name: typedName,
   scopes: z.array(scope).min(1),
   expiresAtMs: z.int().optional(),
 });
