@@ -27,7 +27,7 @@ describe.skipIf(!isOnPath('ffmpeg'))('touchline demo', () => {
     const home = join(folder, 'home');
     const { exitCode, stdout, stderr } = await touchline(home, ['demo', path]);
     expect(stderr).toContain(`Pushing ${path} by RTMP`);
-    expect(stderr).toMatch(/The page: http:\/\/127\.0\.0\.1:\d+\/\?token=/);
+    expect(stderr).toMatch(/The page: http:\/\/127\.0\.0\.1:\d+\/welcome#[\w-]{43}/);
     expect(stdout).toMatch(/^segments {2}2: 0 in clips, 2 without, 0 dead$/m);
     expect(exitCode).toBe(0);
     expect(await readdir(home)).not.toContain('server.json');
