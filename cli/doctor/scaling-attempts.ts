@@ -64,6 +64,12 @@ export function scalingAttempts(
         throw new Error('AZRebalance is not suspended: the server does that when it starts');
       await api.suspend(name, 'AZRebalance', signal);
     });
+    onGroup('CreateOrUpdateTags', async ({ decidedAtMs }) => {
+      // Any other sign would say something to a Lambda that stands in: that somebody decides, or that somebody did.
+      if (decidedAtMs === undefined)
+        throw new Error('cannot tell before a server has decided for this group: it signs it once a minute');
+      await api.sign([name], signal, decidedAtMs);
+    });
   }
   return attempts;
 }

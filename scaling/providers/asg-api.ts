@@ -192,9 +192,9 @@ export class AsgApi {
     );
   }
 
-  /** Says on all of them, at once, that somebody decides for them now. */
-  async sign(names: readonly string[], signal: AbortSignal): Promise<void> {
-    const Value = new Date(this.#clock.nowMs()).toISOString();
+  /** Says on all of them, at once, that somebody decides for them now (or then). */
+  async sign(names: readonly string[], signal: AbortSignal, atMs = this.#clock.nowMs()): Promise<void> {
+    const Value = new Date(atMs).toISOString();
     const Tags = names.map((ResourceId) => ({
       ResourceId,
       ResourceType: 'auto-scaling-group',

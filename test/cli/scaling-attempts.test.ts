@@ -33,6 +33,7 @@ describe('the permissions to scale', () => {
       ['SetInstanceProtection', 'ok'],
       ['UpdateAutoScalingGroup', 'ok'],
       ['SuspendProcesses', 'ok'],
+      ['CreateOrUpdateTags', 'warn'],
     ]);
     expect(findings[2]?.resource).toBe(
       'arn:aws:autoscaling:eu-west-1:*:autoScalingGroup:*:autoScalingGroupName/tl-spot',
@@ -42,14 +43,23 @@ describe('the permissions to scale', () => {
   it('are named when they are missing; of a machine in no group it cannot tell', async () => {
     bench.served.decide = (action) => (action.startsWith('Describe') ? 'pass' : 'deny');
     const levels = (await ask()).map(({ level }) => level);
-    expect(levels).toEqual(['ok', 'ok', 'bad', 'note', 'note', 'bad', 'bad', 'bad']);
+    expect(levels).toEqual(['ok', 'ok', 'bad', 'note', 'note', 'bad', 'bad', 'bad', 'warn']);
   });
 
   it('are left to the server where the group has to be mended first', async () => {
     Object.assign(bench.simulator.group(spot.name), { isProtectingNew: false, suspended: new Set() });
     const findings = await ask();
-    expect(findings.slice(6).map(({ level }) => level)).toEqual(['warn', 'warn']);
+    expect(findings.slice(6, 8).map(({ level }) => level)).toEqual(['warn', 'warn']);
     expect(bench.simulator.group(spot.name)).toMatchObject({ isProtectingNew: false, suspended: new Set() });
+  });
+
+  it('try to sign with the sign that is there, which says nothing new', async () => {
+    const { tags } = bench.simulator.group(spot.name);
+    tags.set('touchline:decided-at', '2026-11-23T12:00:00.000Z');
+    expect((await ask()).at(-1)).toMatchObject({ action: 'autoscaling:CreateOrUpdateTags', level: 'ok' });
+    expect([...tags]).toEqual([['touchline:decided-at', '2026-11-23T12:00:00.000Z']]);
+    bench.served.decide = (action) => (action === 'CreateOrUpdateTags' ? 'deny' : 'pass');
+    expect((await ask()).at(-1)).toMatchObject({ level: 'bad' });
   });
 
   it('say which group is not there', async () => {
