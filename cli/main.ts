@@ -17,6 +17,7 @@ import { register as registerMigrate } from './commands/migrate.ts';
 import { register as registerRedrive } from './commands/redrive.ts';
 import { register as registerScale } from './commands/scale.ts';
 import { register as registerServe } from './commands/serve.ts';
+import { register as registerToken } from './commands/token.ts';
 import { register as registerUp } from './commands/up.ts';
 import { register as registerUser } from './commands/user.ts';
 import { register as registerVersion } from './commands/version.ts';
@@ -41,6 +42,7 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   registerRedrive,
   registerScale,
   registerServe,
+  registerToken,
   registerUp,
   registerUser,
   registerVersion,
