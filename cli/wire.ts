@@ -150,31 +150,33 @@ async function runParts(
         return { local: driver.local, ...(aws ? { medialive: aws } : {}) };
       },
     });
-    const timeline = openTimelineDesk({
-      catalogue,
-      store,
-      clock,
-      random,
-      log: log.child({ part: 'timeline' }),
-      match: desk,
-      history,
-    });
+    const openAll = async () => {
+      const timeline = openTimelineDesk({
+        catalogue,
+        store,
+        clock,
+        random,
+        log: log.child({ part: 'timeline' }),
+        match: desk,
+        history,
+      });
+      const isStoreHere = store.localPath('clips') !== undefined;
+      const operations = new OperationsDesk({
+        db: catalogue.db,
+        clock,
+        fleet: fleet.desk,
+        storeFolder: isStoreHere ? config.home : undefined,
+      });
+      const desks = { accounts, desk, edits, review, fleet: fleet.desk, operations, timeline };
+      return { desks, open: await openDoors(config, { desks, store, local: driver.local }, log) };
+    };
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
-    const operations = new OperationsDesk({
-      db: catalogue.db,
-      clock,
-      fleet: fleet.desk,
-      storeFolder: store.localPath('') === undefined ? undefined : config.home,
+    const { desks, open } = await openAll().catch(async (thrown: unknown) => {
+      // What listens already has to close, and the desk to be let go, for the same reason.
+      await driver.local?.run(AbortSignal.abort()).catch(() => undefined);
+      await abandon();
+      throw thrown;
     });
-    const desks = { accounts, desk, edits, review, fleet: fleet.desk, operations, timeline };
-    const open = await openDoors(config, { desks, store, local: driver.local }, log).catch(
-      async (thrown: unknown) => {
-        // What listens already has to close, for the same reason.
-        await driver.local?.run(AbortSignal.abort()).catch(() => undefined);
-        await abandon();
-        throw thrown;
-      },
-    );
     const workers = runFleet(
       {
         config,
