@@ -368,7 +368,7 @@ create table contexts (
 `,
   },
   {
-    version: 8,
+    version: 7,
     name: 'share links',
     sql: `
 create table share_links (
@@ -387,7 +387,7 @@ alter table channel_keys add column share_link_id text references share_links;
 `,
   },
   {
-    version: 9,
+    version: 8,
     name: 'fixtures called off by hand',
     sql: `
 alter table fixtures add column is_cancelled_by_hand boolean not null default false;

@@ -81,5 +81,3 @@ export const fileWish = z.strictObject({
   sport: z.string().min(1).max(60).optional(),
   isRealtime: z.boolean().optional(),
 });
-
-export type RunBody = z.infer<typeof runBody>;

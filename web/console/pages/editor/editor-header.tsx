@@ -1,7 +1,6 @@
 import { timeOfDay } from '../../words.ts';
 import type { ClipState, Decision } from './editor-api.ts';
 import type { EditorDesk } from './editor-desk.ts';
-import { ExportMenu } from './export-menu.tsx';
 
 const decisions: readonly (readonly [decision: Decision, label: string, key: string])[] = [
   ['approved', 'Approve', 'A'],
@@ -93,7 +92,6 @@ export function EditorHeader(props: { desk: EditorDesk; state: ClipState; isRead
             </button>
           </>
         )}
-        <ExportMenu momentId={state.momentId} />
       </p>
     </header>
   );

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 
-import { ask, wordsOf } from '../../api.ts';
+import { wordsOf } from '../../api.ts';
 import { bindKeys } from '../../keys.ts';
 import { may } from '../../session.ts';
 import { tell, tellFault } from '../../toasts.tsx';
@@ -38,7 +38,7 @@ export function ReviewPage(_props: { params: Record<string, string> }) {
   };
   const copyLink = (): void => {
     const moment = store.focused.value;
-    if (moment) void copyClipLink(moment.clipId).catch(tellFault('No link could be made'));
+    if (moment) void copyClipLink(moment.clipId).catch(tellFault('The link could not be copied'));
   };
   const nextAspect = (): void => {
     aspect.value = aspects[(aspects.indexOf(aspect.value) + 1) % aspects.length] ?? '16:9';
@@ -137,9 +137,8 @@ function Confirm(props: { ids: string[]; decision: Decision; onYes: () => void; 
   );
 }
 
-/** A link for whoever has no account; it ends by itself. */
+/** The clip's page: whoever opens it signs in. */
 async function copyClipLink(clipId: string): Promise<void> {
-  const { url } = await ask<{ url: string }>(`/clips/${clipId}/links`, { method: 'POST', body: {} });
-  await copyText(new URL(url, location.href).href);
+  await copyText(new URL(`/clips/${clipId}`, location.href).href);
   tell('The link is copied');
 }

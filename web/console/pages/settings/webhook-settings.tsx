@@ -1,3 +1,0 @@
-export function WebhookSettings() {
-  return <p class="loading">Loading</p>;
-}
