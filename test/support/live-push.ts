@@ -6,8 +6,10 @@ export async function pushLive(push: { file: string; url: string }): Promise<{ s
   const child = await startChild({
     command: 'ffmpeg',
     args: [
-      ...['-hide_banner', '-loglevel', 'error', '-re', '-stream_loop', '-1', '-i', push.file],
-      ...['-c', 'copy', '-f', 'flv', push.url],
+      ...'-hide_banner -loglevel error -re -stream_loop -1 -i'.split(' '),
+      push.file,
+      ...'-c copy -f flv'.split(' '),
+      push.url,
     ],
     wallMsMax: 15 * 60_000,
   });

@@ -49,7 +49,7 @@ export function Shell({ title, children }: { title: string; children: ComponentC
           {stateWords[liveState.value]}
         </p>
       </header>
-      <main id="content" tabIndex={-1}>
+      <main id="content" tabIndex={0}>
         {children}
       </main>
       <UsualKeys />
