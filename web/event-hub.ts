@@ -9,8 +9,11 @@ type EventLedger = Pick<MatchDesk, 'eventsSince' | 'lastEventId' | 'onNews'>;
 const catchUpMax = 1_000;
 /** What one slow browser may hold back. It is cut off then, comes again with Last-Event-ID, and loses nothing. */
 const pendingMaxPerClient = 256;
-/** Each browser tab is one; connections and memory stay bounded whatever opens pages. */
-const clientsMax = 200;
+/**
+ * A browser is one, a tab where there are no shared workers: 200 editors with their phones. Each may hold back 256 events of some
+ * 300 bytes, so all of them at once 30 MB.
+ */
+const clientsMax = 400;
 /** Proxies drop what is silent for 30 to 60 s. */
 const heartbeatMs = 15_000;
 const readMax = 500;
@@ -122,7 +125,7 @@ export class EventHub {
         const events = await this.#ledger.eventsSince(this.#sentId, readMax);
         for (const event of events) {
           this.#sentId = event.id;
-          this.#sendAll(written(event));
+          if (isForAll(event)) this.#sendAll(written(event));
         }
         if (events.length < readMax) return;
       }
@@ -139,7 +142,7 @@ export class EventHub {
     const seenId = /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : Infinity;
     if (seenId > untilId) return refresh;
     const events = (await this.#ledger.eventsSince(seenId, catchUpMax)).filter(({ id }) => id <= untilId);
-    return events.length >= catchUpMax ? refresh : events.map(written).join('');
+    return events.length >= catchUpMax ? refresh : events.filter(isForAll).map(written).join('');
   }
 
   #sendAll(text: string): void {
@@ -155,6 +158,11 @@ export class EventHub {
       wake(client);
     }
   }
+}
+
+/** Who signed in and what was changed in accounts is kept, and told to nobody: whoever may only look is on this line too. */
+function isForAll({ kind }: DeskEvent): boolean {
+  return !kind.startsWith('account.');
 }
 
 function written(event: DeskEvent): string {

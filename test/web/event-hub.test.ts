@@ -28,6 +28,17 @@ describe('the event hub', () => {
     await stop();
   });
 
+  it('tells nobody who signed in', async () => {
+    const { hub, happen, stop } = await openHub(1, 'account.signed-in');
+    const next = reader(await hub.open('0'));
+    happen(1);
+    happen(1, 'moment.found');
+    const ids: string[] = [];
+    while (ids.length < 1) ids.push(...idsIn(await next()));
+    expect(ids).toEqual(['3']);
+    await stop();
+  });
+
   it('sends nothing to a browser that has everything', async () => {
     const { hub, stop } = await openHub(5);
     expect(await reader(await hub.open('5'))()).toBe('retry: 2000\n\n');
@@ -80,9 +91,9 @@ describe('the event hub', () => {
     await stop();
   });
 
-  it('lets 200 in and no more', async () => {
+  it('lets 400 in and no more', async () => {
     const { hub, stop } = await openHub();
-    for (let index = 0; index < 200; index += 1) expect(await hub.open(undefined)).toBeDefined();
+    for (let index = 0; index < 400; index += 1) expect(await hub.open(undefined)).toBeDefined();
     expect(await hub.open(undefined)).toBeUndefined();
     await stop();
   });
@@ -123,12 +134,12 @@ describe('the event hub', () => {
 });
 
 /** A hub over a ledger in memory that holds `count` events, and a clock whose sleeps end when the test says so. */
-async function openHub(count = 0) {
+async function openHub(count = 0, usual: DeskEvent['kind'] = 'moment.found') {
   const events: DeskEvent[] = [];
   const listeners = new Set<() => void>();
   let breaks = 0;
-  const append = (more: number): void => {
-    for (let index = 0; index < more; index += 1) events.push(eventOf(events.length + 1));
+  const append = (more: number, kind = usual): void => {
+    for (let index = 0; index < more; index += 1) events.push({ ...eventOf(events.length + 1), kind });
   };
   append(count);
   const clock = handClock();
@@ -156,8 +167,8 @@ async function openHub(count = 0) {
   return {
     hub,
     clock,
-    happen: (more: number) => {
-      append(more);
+    happen: (more: number, kind?: DeskEvent['kind']) => {
+      append(more, kind);
       for (const listener of listeners) listener();
     },
     breakLedger: () => (breaks = 1),
