@@ -33,10 +33,10 @@ const pagePaths = [
   '/c/:secret',
 ] as const;
 
-function send(context: Context, file: ConsoleFile | undefined): Response | Promise<Response> {
-  if (!file) return context.notFound();
+async function send(context: Context, file: ConsoleFile | undefined): Promise<Response> {
+  if (!file) return await context.notFound();
   const takesBrotli = /\bbr\b/.test(context.req.header('accept-encoding') ?? '');
-  return context.body(takesBrotli ? file.brotli : file.bytes, 200, {
+  return context.body(takesBrotli ? await file.brotli() : file.bytes, 200, {
     'content-type': file.contentType,
     // Names under assets/ carry a hash of their content; the page names them, so it must be fresh.
     'cache-control': file.isNamedByContent ? 'public, max-age=31536000, immutable' : 'no-cache',
@@ -47,7 +47,8 @@ function send(context: Context, file: ConsoleFile | undefined): Response | Promi
 
 interface ConsoleFile {
   bytes: Uint8Array<ArrayBuffer>;
-  brotli: Uint8Array<ArrayBuffer>;
+  /** Made when it is first asked for: a command that opens the desk for a moment shows no page. */
+  brotli: () => Promise<Uint8Array<ArrayBuffer>>;
   contentType: string;
   isNamedByContent: boolean;
 }
@@ -65,9 +66,10 @@ async function readConsole(): Promise<Map<string, ConsoleFile>> {
     const contentType = contentTypes[extname(name)];
     if (contentType === undefined) continue;
     const bytes = new Uint8Array(await readFile(new URL(name, folder)));
+    let compressed: Promise<Uint8Array<ArrayBuffer>> | undefined;
     files.set(name, {
       bytes,
-      brotli: await compress(bytes),
+      brotli: async () => await (compressed ??= compress(bytes)),
       contentType,
       isNamedByContent: name.startsWith('assets/'),
     });
@@ -81,7 +83,7 @@ const folder = new URL(
   import.meta.url,
 );
 
-/** Quality 9 is 3 % larger than 11 and twenty times as fast: the server starts with it. */
+/** Quality 9 is 3 % larger than 11 and twenty times as fast: somebody waits for the first one. */
 async function compress(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   const params = { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
   return new Uint8Array(await promisify(brotliCompress)(bytes, { params }));
