@@ -9,7 +9,7 @@ const cost = { N: 2 ** 15, r: 8, p: 3 } as const;
 const hashBytes = 32;
 /** Each takes 32 MiB and a thread of the pool: a thousand sign-ins at once must not take the server down. */
 const atOnceMax = 2;
-const waitingMax = 50;
+const waitingMax = 20;
 
 /** Passwords as `scrypt$N$r$p$salt$hash`, so that the cost can rise later. */
 export class Passwords {
