@@ -212,9 +212,15 @@ export function probe(command: string, args: readonly string[]): { ok: boolean; 
   return { ok: done.status === 0, stdout: done.stdout ?? '' };
 }
 
+/**
+ * prctl(2): the signal comes when the parent dies after it was asked for. Who was killed between the fork and that call
+ * would leave the child alone for ever, so a shell looks at its parent once more before it becomes the command.
+ */
 function diesWithParent(command: readonly string[], deathSignal: string): string[] {
   const canAsk = process.platform === 'linux' && isOnPath('setpriv');
-  return canAsk ? ['setpriv', '--pdeathsig', deathSignal, '--', ...command] : [...command];
+  if (!canAsk) return [...command];
+  const withParent = `[ "$PPID" = ${process.pid} ] && exec "$@"`;
+  return ['setpriv', '--pdeathsig', deathSignal, '--', '/bin/sh', '-c', withParent, 'sh', ...command];
 }
 
 async function spawned(child: ChildProcess, command: string): Promise<void> {

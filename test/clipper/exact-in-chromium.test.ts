@@ -128,7 +128,8 @@ const playerScript = `
   globalThis.seekAll = async (times) => {
     const seen = [];
     for (const time of times) {
-      const done = once('seeked');
+      // 'seeked' says that the picture is decoded; what drawImage reads is the last one handed to the compositor.
+      const done = Promise.all([once('seeked'), new Promise((resolve) => video.requestVideoFrameCallback(resolve))]);
       video.currentTime = time;
       await done;
       seen.push(readNumber());

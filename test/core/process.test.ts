@@ -1,11 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { startChild, startModule } from '../../core/process.ts';
+import { isRunning, startChild, startModule } from '../../core/process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'touchline-process-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,28 +51,39 @@ describe('a child process', () => {
     expect(texts).toEqual(['one', 'three']);
   });
 
-  it.skipIf(process.platform !== 'linux')('ends when its parent is killed', async () => {
-    const grandchild = join(folder, 'grandchild.mts');
+  it.skipIf(process.platform !== 'linux').each([
+    ['is killed', 'setpriv'],
+    ['is killed before the kernel knows what to do then', 'slow setpriv'],
+  ])('ends when its parent %s', async (_case, program) => {
+    const programs = join(folder, program);
+    mkdirSync(programs);
+    if (program === 'slow setpriv') {
+      const slow = `#!/bin/sh\nsleep 0.5\nexec "$(PATH=\${PATH#*:} command -v setpriv)" "$@"\n`;
+      writeFileSync(join(programs, 'setpriv'), slow, { mode: 0o755 });
+    }
+    const parentModule = join(programs, 'parent.mts');
     const processModule = new URL('../../core/process.ts', import.meta.url).href;
     writeFileSync(
-      grandchild,
-      `import { startChild } from '${processModule}';
+      parentModule,
+      `import { writeSync } from 'node:fs';
+       import { startChild } from '${processModule}';
        const child = await startChild({ command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'], wallMsMax: 60_000 });
-       process.stdout.write(String(child.pid) + '\\n');
+       writeSync(1, String(child.pid));
        setInterval(() => {}, 1000);`,
     );
     const parent = await startChild({
       command: node,
-      args: ['--import', import.meta.resolve('tsx'), grandchild],
+      args: ['--import', import.meta.resolve('tsx'), parentModule],
       wallMsMax: 30_000,
+      env: { ...process.env, PATH: `${programs}:${process.env['PATH']}` },
     });
     const pid = await new Promise<number>((resolve) => {
       parent.outputs[0]?.once('data', (data: Buffer) => resolve(Number(data.toString())));
     });
-    expect(isAlive(pid)).toBe(true);
+    expect(pid).toBeGreaterThan(0);
     parent.kill();
-    await parent.exit; // Its pipes are closed only when the grandchild, which holds them too, is gone.
-    await expect.poll(() => isAlive(pid), { timeout: 5000 }).toBe(false);
+    await parent.exit;
+    await expect.poll(() => isRunning(pid), { timeout: 20_000 }).toBe(false);
   });
 });
 
@@ -98,13 +109,4 @@ describe.skipIf(process.platform !== 'linux')('Ctrl-C, which reaches the whole g
 function groupOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
