@@ -10,3 +10,11 @@ export function readEnvironment(): Readonly<Record<string, string | undefined>> 
 export function silenceSdkNodeWarning(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 }
+
+/**
+ * ONNX Runtime tells Microsoft which models are run, and leaves a file in the temp folder for each process, unless this is set
+ * before its library is loaded (1.30, POSIX telemetry, microsoft/onnxruntime#27379).
+ */
+export function silenceRuntimeTelemetry(): void {
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
+}

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
+import { untilAborted } from '../core/until-aborted.ts';
 
 import type { ChannelDriver, IngestEvents, IngestHost } from './channel.ts';
 import { leftJournals, repairJournals } from './journal.ts';
@@ -37,7 +38,6 @@ export class FilesOnlyDriver implements ChannelDriver {
 
   async run(signal: AbortSignal): Promise<void> {
     const { log } = this.#options;
-    const ended = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     const persistence = new Persistence({ ...this.#options, signal });
     try {
       if (!signal.aborted) await repairJournals({ ...this.#options, paths: this.#paths, persistence });
@@ -45,7 +45,7 @@ export class FilesOnlyDriver implements ChannelDriver {
       // Called off: what is left lies there for the next start.
       if (!signal.aborted) log.error('repair failed', { error });
     }
-    if (!signal.aborted) await ended;
+    await untilAborted(signal);
   }
 
   async start(): Promise<void> {}

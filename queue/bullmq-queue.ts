@@ -11,6 +11,7 @@ import type { Clock } from '../core/clock.ts';
 import { asTouchlineError, TouchlineError } from '../core/errors.ts';
 import { job as jobSchema, type Job, type JobKind } from '../core/jobs.ts';
 import type { Log } from '../core/log.ts';
+import { untilAborted } from '../core/until-aborted.ts';
 import { assertClocksAgree } from './clock-skew.ts';
 import { LeaseBook } from './lease-book.ts';
 import {
@@ -127,28 +128,13 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
 
   async consume<K extends JobKind>(kind: K, options: ConsumeOptions<K>): Promise<void> {
     if (options.signal.aborted) return;
-    const leaseMs = this.#leaseMs;
-    const leases = new LeaseBook({ clock: this.#clock, leaseMs });
-    const worker = new this.#engine.classes.Worker(
-      queueName(kind),
-      async (job, token) => await this.#run({ kind, job, token: token ?? '', leases, options }),
-      {
-        connection: this.#engine.workerConnection,
-        // What another worker gives back wakes nobody on Redis: found within this. A small query a second costs nothing.
-        drainDelay: 1,
-        concurrency: options.slots,
-        lockDuration: leaseMs,
-        stalledInterval: stallCheckMs(leaseMs),
-        maxStalledCount: attemptsMax - 1,
-        settings: {
-          backoffStrategy: (_attempts, _type, error) => (error instanceof Retry ? error.delayMs : 0),
-        },
-      },
-    );
-    this.#workers.add(worker);
-    worker.on('error', (error) => this.#reportUnlessClosed(error));
-    worker.on('locksRenewed', ({ jobIds }) => leases.renew(jobIds));
-    worker.on('lockRenewalFailed', (jobIds) => leases.lose(jobIds));
+    const leases = new LeaseBook({ clock: this.#clock, leaseMs: this.#leaseMs });
+    const worker = await this.#readyWorker(kind, { leases, options });
+    if (!worker) {
+      leases.close();
+      return;
+    }
+    worker.run().catch((error: unknown) => this.#reportUnlessClosed(error));
     const stop = new AbortController();
     try {
       // Ends when the caller has had enough, and rejects when this machine's clock goes wrong.
@@ -160,6 +146,61 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
       this.#workers.delete(worker);
       leases.close();
     }
+  }
+
+  /**
+   * A BullMQ worker that finds its server away when it is made remembers that answer for ever: it would ask for jobs again
+   * at once, in a loop in which no timer fires and no signal is heard. So it runs only once it is ready, and until then
+   * another is made. Undefined when `signal` aborted first.
+   */
+  async #readyWorker<K extends JobKind>(
+    kind: K,
+    run: { leases: LeaseBook; options: ConsumeOptions<K> },
+  ): Promise<InstanceType<BackendClasses<B, C>['Worker']> | undefined> {
+    const { signal } = run.options;
+    const aborted = untilAborted(signal);
+    while (!signal.aborted && !this.#isClosed) {
+      const worker = this.#makeWorker(kind, run);
+      this.#workers.add(worker);
+      try {
+        await Promise.race([worker.waitUntilReady(), aborted]);
+        if (!signal.aborted && !this.#isClosed) return worker;
+      } catch (error) {
+        this.#reportUnlessClosed(error);
+      }
+      await worker.close(true).catch((error: unknown) => this.#reportUnlessClosed(error));
+      this.#workers.delete(worker);
+      await this.#clock.sleep(readyRetryMs, signal).catch(() => {});
+    }
+    return undefined;
+  }
+
+  #makeWorker<K extends JobKind>(
+    kind: K,
+    { leases, options }: { leases: LeaseBook; options: ConsumeOptions<K> },
+  ): InstanceType<BackendClasses<B, C>['Worker']> {
+    const leaseMs = this.#leaseMs;
+    const worker = new this.#engine.classes.Worker(
+      queueName(kind),
+      async (job, token) => await this.#run({ kind, job, token: token ?? '', leases, options }),
+      {
+        connection: this.#engine.workerConnection,
+        autorun: false,
+        // What another worker gives back wakes nobody on Redis: found within this. A small query a second costs nothing.
+        drainDelay: 1,
+        concurrency: options.slots,
+        lockDuration: leaseMs,
+        stalledInterval: stallCheckMs(leaseMs),
+        maxStalledCount: attemptsMax - 1,
+        settings: {
+          backoffStrategy: (_attempts, _type, error) => (error instanceof Retry ? error.delayMs : 0),
+        },
+      },
+    );
+    worker.on('error', (error) => this.#reportUnlessClosed(error));
+    worker.on('locksRenewed', ({ jobIds }) => leases.renew(jobIds));
+    worker.on('lockRenewalFailed', (jobIds) => leases.lose(jobIds));
+    return worker;
   }
 
   async consumeDead(options: {
@@ -273,9 +314,7 @@ export class BullmqQueue<B extends IQueueBackend, C> implements Queue {
   }
 
   async #watchClock(signal: AbortSignal): Promise<void> {
-    const aborted = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    const aborted = untilAborted(signal);
     while (!signal.aborted) {
       await this.#clock.sleep(clockCheckMs, signal).catch(() => {});
       if (signal.aborted) return;
@@ -312,6 +351,7 @@ const deadCountMax = 50;
 /** A dead segment is shown to people; half a second more does not matter, and three small queries cost nothing. */
 const deadCheckMs = 500;
 const clockCheckMs = 60_000;
+const readyRetryMs = 1_000;
 const stalledReason = 'its worker died each time';
 
 /** 3 s for a lease of 10 s. */

@@ -4,6 +4,7 @@ import type { AnalyseJob, AnalyseResult, CutJob, CutResult, ResultJob } from '..
 import type { Log } from '../core/log.ts';
 import type { ClipSidecar } from '../core/clip.ts';
 import type { SegmentRecord } from '../core/segment.ts';
+import { untilAborted } from '../core/until-aborted.ts';
 import type { Findings } from '../analytics/detectors/detector.ts';
 import type { CutHost } from '../clipper/cut-clip.ts';
 import type { Lease, Outcome, Queue } from '../queue/queue.ts';
@@ -227,9 +228,4 @@ function resultOf(
     queuedAtMs: nowMs,
     result: { ...who, ...result },
   };
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }

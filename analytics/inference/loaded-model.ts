@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-
 import { TouchlineError } from '../../core/errors.ts';
 import type { Device } from './device.ts';
 import type { InferenceCall, LoadReport, Tensor } from './inference.ts';
 import { lightenGraph } from './lighten-graph.ts';
 import { checkAgainstSession } from './model-check.ts';
+import { InferenceSession, Tensor as OrtTensor } from './onnx-runtime.ts';
 import type { ModelManifest, ModelPack, VideoInput } from './model-manifest.ts';
 import { bestOfRows, picturesToInput } from './tensors.ts';
 import { wholeSequence } from './whole-sequence.ts';

@@ -1,7 +1,6 @@
-import type { InferenceSession } from 'onnxruntime-node';
-
 import { TouchlineError } from '../../core/errors.ts';
 import type { ModelManifest } from './model-manifest.ts';
+import type { InferenceSession } from './onnx-runtime.ts';
 
 type ValueMetadata = InferenceSession['inputMetadata'][number];
 type Shape = readonly (number | string)[];

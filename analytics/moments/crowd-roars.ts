@@ -1,23 +1,20 @@
 import type { Rules } from '../rules/rules.ts';
 import {
   firstAtOrAfter,
-  gapEndBefore,
   joinSeries,
-  medianOf,
   ramp,
   signalNames,
   type Clue,
   type Evidence,
   type Sample,
 } from './evidence.ts';
+import { mediansBefore } from './medians-before.ts';
 
 /** A roar is judged by its first 4 s (and the half second that its last second needs): nothing later changes its strength. */
 export const roarJudgedMs = 4500;
 const judgedMs = 4000;
 /** A dip this short is a breath of the crowd, not its end. */
 const holeMsMax = 1500;
-/** With fewer samples before it there is no telling what quiet is. */
-const baselineCountMin = 4;
 const onsetStrengthMin = 0.2;
 /** Below this nobody had switched the sound on: what follows is not a crowd that rises. */
 const muteDbMax = -75;
@@ -49,12 +46,16 @@ export function crowdSeconds(evidence: Evidence, rules: Rules): CrowdSecond[] {
     joinSeries(evidence.signals, signalNames.crowdCrest, untilMs),
   );
   const floor = levels.map(({ atMs, floorDb }) => ({ atMs, value: floorDb }));
+  const quiet = mediansBefore(floor, {
+    windowMs: rules.crowd.baselineMs,
+    gaps: evidence.gaps,
+  });
   const speech = joinSeries(evidence.signals, signalNames.speech, untilMs);
   return levels
-    .map(({ atMs, crestDb }, index) => ({
+    .map(({ atMs, floorDb, crestDb }, index) => ({
       atMs,
       crestDb,
-      riseDb: riseOf(floor, index, evidence, rules),
+      riseDb: floorDb - (quiet[index] ?? floorDb),
       speech: meanAround(speech, atMs, 500),
     }))
     .map((it) => ({ ...it, strength: strengthOf(it, rules.crowd) }));
@@ -109,15 +110,6 @@ function roarOf(samples: readonly CrowdSecond[], rules: Rules): Clue | undefined
     strength,
     text: `The crowd rose by ${Math.round(riseDb)} dB and stayed up for ${seconds(untilMs - first.atMs)} s.`,
   };
-}
-
-function riseOf(floor: readonly Sample[], index: number, evidence: Evidence, rules: Rules): number {
-  const sample = floor[index];
-  if (!sample) return 0;
-  const fromMs = Math.max(sample.atMs - rules.crowd.baselineMs, gapEndBefore(evidence.gaps, sample.atMs));
-  const before = floor.slice(firstAtOrAfter(floor, fromMs), index);
-  if (before.length < baselineCountMin) return 0;
-  return sample.value - medianOf(before.map((one) => one.value));
 }
 
 /**

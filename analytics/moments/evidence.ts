@@ -1,3 +1,4 @@
+import { firstIndex } from '../../core/first-index.ts';
 import type { Moment, Signal, Spot } from '../../core/moment.ts';
 
 /** All that is known of a stretch of one run. Everything in it may come in any order and more than once. */
@@ -47,15 +48,23 @@ export const spotLabels = { whistle: 'whistle', cut: 'cut', scoreboard: 'scorebo
 
 /** One series over all segments, ascending in time, one sample a time (the larger, where two segments disagree). */
 export function joinSeries(signals: readonly Signal[], name: string, untilMs: number): Sample[] {
-  const valueAt = new Map<number, number>();
+  const samples: Sample[] = [];
+  let isInOrder = true;
+  let lastMs = -Infinity;
   for (const signal of signals) {
     if (signal.name !== name) continue;
     for (const [index, atMs] of signal.atMs.entries()) {
       const value = signal.values[index];
       if (value === undefined || atMs > untilMs) continue;
-      valueAt.set(atMs, Math.max(valueAt.get(atMs) ?? -Infinity, value));
+      isInOrder &&= atMs > lastMs;
+      lastMs = atMs;
+      samples.push({ atMs, value });
     }
   }
+  // As it nearly always is: segments follow each other.
+  if (isInOrder) return samples;
+  const valueAt = new Map<number, number>();
+  for (const { atMs, value } of samples) valueAt.set(atMs, Math.max(valueAt.get(atMs) ?? -Infinity, value));
   return [...valueAt]
     .map(([atMs, value]) => ({ atMs, value }))
     .toSorted((one, other) => one.atMs - other.atMs);
@@ -91,18 +100,15 @@ function isSurer(spot: Spot, known: Spot): boolean {
 
 /** Index of the first sample at or after a time. */
 export function firstAtOrAfter(samples: readonly { atMs: number }[], atMs: number): number {
-  let low = 0;
-  let high = samples.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((samples[middle]?.atMs ?? Infinity) < atMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstIndex(samples, (sample) => sample.atMs >= atMs);
 }
 
 export function medianOf(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
+  return medianOfSorted(values.toSorted((one, other) => one - other));
+}
+
+/** Of ascending values; 0 of none. */
+export function medianOfSorted(sorted: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? 0;
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;

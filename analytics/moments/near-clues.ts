@@ -4,17 +4,15 @@ import { climaxes, climaxNearMs } from './climaxes.ts';
 import { crowdRoars, roarJudgedMs, seconds } from './crowd-roars.ts';
 import {
   cutTimes,
-  firstAtOrAfter,
-  gapEndBefore,
   joinSeries,
   joinSpots,
-  medianOf,
   ramp,
   signalNames,
   spotLabels,
   type Clue,
   type Evidence,
 } from './evidence.ts';
+import { mediansBefore } from './medians-before.ts';
 
 /** Clues that lie beside what they speak for: each is also a candidate for a peak. Ascending in time. */
 export function nearClues(evidence: Evidence, rules: Rules): Clue[] {
@@ -126,10 +124,12 @@ export function motionRises(
 ): { atMs: number; rise: number; strength: number }[] {
   const { riseMin, riseFull } = rules.motion;
   const motion = joinSeries(evidence.signals, signalNames.motion, evidence.knownUntilMs);
+  const usual = mediansBefore(motion, {
+    windowMs: rules.crowd.baselineMs,
+    gaps: evidence.gaps,
+  });
   return motion.flatMap(({ atMs, value }, index) => {
-    const fromMs = Math.max(atMs - rules.crowd.baselineMs, gapEndBefore(evidence.gaps, atMs));
-    const before = motion.slice(firstAtOrAfter(motion, fromMs), index).map((one) => one.value);
-    const quiet = before.length < 4 ? 0 : medianOf(before);
+    const quiet = usual[index] ?? 0;
     if (quiet <= 0) return [];
     return [{ atMs, rise: value / quiet, strength: ramp(value / quiet, riseMin, riseFull) }];
   });

@@ -21,7 +21,7 @@ const secretArn = z
   .regex(/^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+$/, 'must be the ARN of a secret');
 const latencyMs = z.int().min(120).max(15_000).default(2000);
 const streamId = z.string().min(1).max(512).optional();
-/** The host is MediaLive's to resolve; ours is only to see that nothing else hides in the address. */
+/** The host is MediaLive's to resolve; ours is only to see that nothing else hides in the address, and that it is not their own machine. */
 const url = (protocols: readonly string[]) =>
   z
     .string()
@@ -29,9 +29,10 @@ const url = (protocols: readonly string[]) =>
     .refine(
       (text) => {
         const parsed = URL.canParse(text) ? new URL(text) : undefined;
-        return parsed !== undefined && protocols.includes(parsed.protocol) && parsed.username === '';
+        if (!parsed || !protocols.includes(parsed.protocol)) return false;
+        return parsed.username === '' && parsed.password === '' && !isOwnMachine(parsed.hostname);
       },
-      `must be an address that begins with ${protocols.join('// or ')}// and holds no password`,
+      `must be an address that begins with ${protocols.join('// or ')}// and holds no password, and not one of the machine itself`,
     );
 const noSources = 'must name one address, or two for two pipelines';
 const sources = (protocols: readonly string[]) =>
@@ -55,7 +56,10 @@ export const inputWish = z.discriminatedUnion('type', [
     callers: z
       .array(
         z.strictObject({
-          host: z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, 'must be a host name or an IPv4 address'),
+          host: z
+            .string()
+            .regex(/^[A-Za-z0-9.-]{1,253}$/, 'must be a host name or an IPv4 address')
+            .refine((host) => !isOwnMachine(host), 'must not be the machine that pulls'),
           port: z.int().min(1).max(65_535),
         }),
         `${noSources} (--caller HOST:PORT)`,
@@ -79,6 +83,15 @@ export const inputWish = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('mp4-file'), urls: sources(['https:', 'http:', 's3:', 's3ssl:']) }),
 ]);
+
+/** What whoever pulls would reach in itself: its loopback, and the metadata and credentials of its cloud (169.254.169.254). */
+function isOwnMachine(host: string): boolean {
+  // 2130706433 and 0x7f.1 are 127.0.0.1 as well; an address of HTTP is written in one way alone.
+  const plain = URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : host;
+  return /^(0\.|127\.|169\.254\.|\[::1?\]|\[::ffff:(0|7f|a9fe)|\[fe[89ab]|\[fd00:ec2:|(.*\.)?localhost\.?$)/i.test(
+    plain,
+  );
+}
 
 /** @throws TouchlineError `channel.invalid` that names every field that is wrong */
 export function readInputWish(input: unknown): InputWish {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import { Bell } from '../../core/bell.ts';
 import type { Clock } from '../../core/clock.ts';
 import { asTouchlineError } from '../../core/errors.ts';
 import { isWorthALine, type Log } from '../../core/log.ts';
@@ -10,7 +11,6 @@ import { unreadSha256, type SegmentRecord } from '../../core/segment.ts';
 import type { IngestEvents, RunEnd } from '../channel.ts';
 import { Persistence } from '../persistence.ts';
 import { readSegmentContent } from './segment-content.ts';
-import { WatchBell } from './watch-bell.ts';
 import { WatchJournal, type Told, type WatchedRun } from './watch-journal.ts';
 import { runFolder, type Pipeline } from './watch-key.ts';
 import { PipelineListing, type ListedObject, type WatchObjects } from './watch-listing.ts';
@@ -67,7 +67,7 @@ export class RunWatch {
   readonly #options: RunWatchOptions;
   readonly #numbering: WatchNumbering;
   readonly #listings: PipelineListing[];
-  readonly #bell = new WatchBell();
+  readonly #bell = new Bell();
   readonly #found = new Map<string, FoundSegment>();
   /** By key, why each can be no part of the run. */
   readonly #refused = new Map<string, string>();

@@ -1,3 +1,4 @@
+import { untilAborted } from '../../core/until-aborted.ts';
 import type { RunEnd } from '../channel.ts';
 import { InboxReader, type EventInbox, type InboxFigures } from './watch-inbox.ts';
 import { WatchJournal, type WatchedRun } from './watch-journal.ts';
@@ -50,10 +51,7 @@ export class MediaLiveWatcher implements RunWatcher {
     const failed = new Promise<never>((_, reject) => {
       this.#fail = reject;
     });
-    const stopped = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    const stopped = untilAborted(signal);
     const left = await WatchJournal.left(this.#options.journalFolder);
     for (const run of left) this.#add(run);
     this.#signal = untilStopped;

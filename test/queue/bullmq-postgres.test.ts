@@ -14,7 +14,7 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../store/embedd
 import { usePostgres } from '../support/postgres.ts';
 import { openTestQueue } from '../support/queue-open.ts';
 import { takeAndDie } from '../support/queue-die.ts';
-import { makeJob } from '../support/queue-jobs.ts';
+import { makeAnalysis, makeJob } from '../support/queue-jobs.ts';
 import { Collected, queueContract } from './queue-contract.ts';
 
 const postgres = usePostgres();
@@ -115,12 +115,24 @@ describe('BullMQ on PostgreSQL', () => {
       retryable: true,
     });
     await expect(away.ping(1_000)).rejects.toMatchObject({ code: 'queue.unavailable' });
+    const late = new Collected<string>();
+    // One who begins now finds nobody, and yet is there when the server is back; meanwhile the process has its turns.
+    const consumingLate = away.consume('analyse', {
+      slots: 1,
+      signal: stop.signal,
+      handle: async ({ job }) => {
+        late.add(job.id);
+        return { kind: 'done' };
+      },
+    });
     expect(first?.signal.aborted).toBe(false);
     await new Promise((resolve) => first?.signal.addEventListener('abort', resolve));
     const again = await startServer();
     expect((await seen.reach(2))[1]?.attempt).toBe(2);
+    await away.put([makeAnalysis('late')]);
+    expect(await late.reach(1)).toEqual(['late']);
     stop.abort();
-    await consuming;
+    await Promise.all([consuming, consumingLate]);
     await away.close();
     await again.stop();
     await rm(home, { recursive: true });
@@ -172,7 +184,7 @@ describe('BullMQ on PostgreSQL', () => {
     );
     await queue.put(Array.from({ length: 20 }, (_, index) => makeJob(`job${index}`)));
     await expect
-      .poll(async () => await query(url, 'select count(*)::int as n from bullmq.job'))
+      .poll(async () => await query(url, 'select count(*)::int as n from bullmq.job'), { timeout: 20_000 })
       .toEqual([{ n: 0 }]);
   });
 
@@ -184,7 +196,7 @@ describe('BullMQ on PostgreSQL', () => {
     }
     await queue.put(Array.from({ length: 200 }, (_, index) => makeJob(`job${index}`)));
     await expect
-      .poll(async () => await query(url, 'select count(*)::int as n from bullmq.job'))
+      .poll(async () => await query(url, 'select count(*)::int as n from bullmq.job'), { timeout: 20_000 })
       .toEqual([{ n: 0 }]);
     const [row] = await query(
       url,

@@ -1,7 +1,7 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
+import { InferenceSession, Tensor } from '../../../analytics/inference/onnx-runtime.ts';
 import { lightenGraph } from '../../../analytics/inference/lighten-graph.ts';
 import { builtInModel } from '../../../analytics/inference/model-folder.ts';
 import { readGraph } from '../../../analytics/inference/onnx-graph.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 
+import { InferenceSession, Tensor } from '../../../analytics/inference/onnx-runtime.ts';
 import { builtInModel } from '../../../analytics/inference/model-folder.ts';
 import { wholeSequence } from '../../../analytics/inference/whole-sequence.ts';
 

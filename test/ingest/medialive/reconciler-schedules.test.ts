@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { playSchedule } from './reconciler-schedule.ts';
 
 const isLong = process.env['TOUCHLINE_TEST_LONG'] !== undefined;
-const seedCount = isLong ? 10_000 : 200;
+const seedCount = isLong ? 10_000 : 80;
 const batch = 100;
 /** 8286: an old input, still CREATING when its turn to go was, stayed beside the new one for ever. */
 const oncePassedOver = [8286];

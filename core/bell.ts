@@ -1,7 +1,7 @@
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Wakes the one that waits; rung while nobody waits, the next wait is over at once. */
-export class WatchBell {
+export class Bell {
   #isRung = false;
   #wake: (() => void) | undefined;
 
