@@ -38,6 +38,8 @@ export async function startEmbeddedPostgres(options: {
   clock: Clock;
   random: Random;
   log: Log;
+  /** A command that is done in a moment, and takes its server along: others wait for that instead of sharing it. */
+  isForAMoment?: boolean;
   /** Server settings over ours, for tests: `{ fsync: 'off' }`. */
   settings?: Readonly<Record<string, string>>;
 }): Promise<EmbeddedPostgres> {
@@ -52,6 +54,8 @@ export async function startEmbeddedPostgres(options: {
   for (let round = 1; round <= roundsMax; round += 1) {
     const found = await clearPostmaster({ place, clock, log, showOwner });
     if (found === 'in-use') {
+      // Its owner may have got no further than this.
+      await makeDatabase(databaseUrl('postgres'));
       log.info('postgres attached', { folder: place.folder });
       return { databaseUrl: new Secret(databaseUrl(databaseName)), isOurs: false, stop: async () => {} };
     }
@@ -128,7 +132,7 @@ async function startServer(
     ...settings,
     ...options.settings,
     unix_socket_directories: place.socketFolder,
-    cluster_name: await ownerName(),
+    cluster_name: await ownerName(options.isForAMoment ?? false),
   };
   const server = await startChild({
     command: join(binaries, 'bin', 'postgres'),
@@ -240,8 +244,14 @@ async function makeDatabase(databaseUrl: string): Promise<void> {
     databaseUrl,
     `select 1 as x from pg_database where datname = '${databaseName}'`,
   );
-  if (known === undefined) await queryOnce(databaseUrl, `create database ${databaseName}`);
+  if (known !== undefined) return;
+  await queryOnce(databaseUrl, `create database ${databaseName}`).catch((error: pg.DatabaseError) => {
+    if (!madeMeanwhile.has(error.code ?? '')) throw error;
+  });
 }
+
+/** duplicate_database, and unique_violation where both were at it in the same moment. */
+const madeMeanwhile: ReadonlySet<string> = new Set(['42P04', '23505']);
 
 /** The first value of the first row. */
 async function queryOnce(databaseUrl: string, text: string): Promise<string> {

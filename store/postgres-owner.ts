@@ -19,7 +19,8 @@ const stopMsMax = 10_000;
 
 /**
  * Looks for a server on the data folder. `in-use`: it belongs to a touchline that lives, and can be shared. `free`:
- * there is none, or there was one whose owner was killed, and it has been stopped.
+ * there is none, or there was one whose owner was killed, and it has been stopped. One that is there for a moment alone is
+ * waited for: it would go under whoever shares it.
  *
  * @throws TouchlineError `postgres.in-use` when a server is there that is not ours or does not answer
  */
@@ -46,8 +47,10 @@ export async function clearPostmaster(options: {
       const owner = await options.showOwner().catch((error: unknown) => {
         reason = `it does not answer (${(error as Error).message})`;
       });
-      if (owner !== undefined && (await isAlive(owner))) return 'in-use';
-      if (owner !== undefined) {
+      const isHeld = owner !== undefined && (await isAlive(owner));
+      if (isHeld && !owner.endsWith(momentSuffix)) return 'in-use';
+      if (isHeld) reason = 'a command that opened it for a moment does not end';
+      else if (owner !== undefined) {
         options.log.warn('postgres of a killed touchline found: stopping it', { pid: postmaster.pid, owner });
         await stopOrphan(postmaster.pid, place, clock);
         return 'free';
@@ -78,10 +81,12 @@ export async function readPostmaster(place: PostgresPlace): Promise<Postmaster |
 }
 
 const namePrefix = 'touchline/';
+const momentSuffix = '/moment';
 
 /** This process, in a name that no later process with the same number has: `touchline/4711/8812345`. */
-export async function ownerName(): Promise<string> {
-  return `${namePrefix}${process.pid}/${(await startedTicks(process.pid)) ?? 0}`;
+export async function ownerName(isForAMoment: boolean): Promise<string> {
+  const name = `${namePrefix}${process.pid}/${(await startedTicks(process.pid)) ?? 0}`;
+  return isForAMoment ? name + momentSuffix : name;
 }
 
 async function isAlive(owner: string): Promise<boolean> {

@@ -66,6 +66,29 @@ describe('the embedded PostgreSQL', () => {
     expect(await query(one.url, 'select 1 as x')).toEqual([{ x: 1 }]);
   });
 
+  it('has its database for whoever shares it, also when its owner has not made it yet', async () => {
+    const held = await hold(home);
+    await query(held.url.replace('/touchline?', '/postgres?'), 'drop database touchline with (force)');
+    const guests = await Promise.all([start(home), start(home), start(home)]);
+    for (const { databaseUrl } of guests)
+      expect(await query(databaseUrl.reveal(), 'select 1 as x')).toEqual([{ x: 1 }]);
+  });
+
+  it('is not shared with a command that takes it along in a moment: who comes meanwhile waits, and has its own', async () => {
+    const held = await hold(home, { isForAMoment: true });
+    let isThere = false;
+    const next = start(home).then((server) => {
+      isThere = true;
+      return server;
+    });
+    expect(await query(held.url, 'select 1 as x')).toEqual([{ x: 1 }]);
+    expect(isThere).toBe(false);
+    held.child.terminate();
+    await held.child.exit;
+    expect((await next).isOurs).toBe(true);
+    expect(await query((await next).databaseUrl.reveal(), 'select 1 as x')).toEqual([{ x: 1 }]);
+  });
+
   it('ends when its owner is killed, and starts again', async () => {
     const held = await hold(home);
     await query(held.url, 'create table kept_too as select 8 as x');
@@ -79,7 +102,7 @@ describe('the embedded PostgreSQL', () => {
   it.skipIf(process.platform !== 'linux')(
     'stops an orphan that outlived its owner, because the kernel could not tell it',
     async () => {
-      const held = await hold(home, { ...process.env, PATH: '/nonexistent' }); // without `setpriv`
+      const held = await hold(home, { env: { ...process.env, PATH: '/nonexistent' } }); // without `setpriv`
       const pid = Number(
         (await readFile(join(home, 'postgres', 'data', 'postmaster.pid'), 'utf8')).split('\n')[0],
       );
@@ -163,11 +186,11 @@ async function start(home: string, settings: Record<string, string> = {}): Promi
 
 async function hold(
   home: string,
-  env?: NodeJS.ProcessEnv,
+  { env, isForAMoment = false }: { env?: NodeJS.ProcessEnv; isForAMoment?: boolean } = {},
 ): Promise<{ child: ModuleChild; url: string; isOurs: boolean }> {
   const child = await startModule({
     url: new URL('../support/postgres-holder.ts', import.meta.url),
-    args: [home],
+    args: [home, ...(isForAMoment ? ['moment'] : [])],
     ...(env && { env }),
   });
   undo.push(async () => {

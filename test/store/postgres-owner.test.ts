@@ -60,7 +60,7 @@ describe.skipIf(process.platform !== 'linux')('a server on our data folder', () 
 
   it('is shared while its owner lives, and when it is somebody else’s', async () => {
     await announce(stranger.pid, 'ready');
-    const own = await ownerName();
+    const own = await ownerName(false);
     expect(await look(async () => own)).toBe('in-use');
     expect(await look(async () => '')).toBe('in-use');
   });

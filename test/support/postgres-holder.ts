@@ -4,7 +4,7 @@ import { silentLog } from '../../core/log.ts';
 import { systemRandom } from '../../core/random.ts';
 import { startEmbeddedPostgres } from '../../store/embedded-postgres.ts';
 
-/** A process that holds an embedded PostgreSQL until it is told to stop, or killed. `argv[2]` is the home. */
+/** A process that holds an embedded PostgreSQL until it is told to stop, or killed. `argv[2]` is the home; `argv[3]` is `moment` for one that is soon done. */
 const home = process.argv[2] ?? '';
 try {
   const server = await startEmbeddedPostgres({
@@ -12,6 +12,7 @@ try {
     clock: systemClock,
     random: systemRandom,
     log: silentLog,
+    isForAMoment: process.argv[3] === 'moment',
     settings: { fsync: 'off' },
   });
   process.send?.({ url: server.databaseUrl.reveal(), isOurs: server.isOurs });
