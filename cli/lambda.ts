@@ -58,7 +58,7 @@ export function openStandIn(
   const counts = countQueues(new SqsApi({ region: queue.region, clock, random }), [...analyse, ...cut]);
   return new StandIn({
     decidedAtMs: async (signal) => {
-      const groups = [...(await api.groups(names, signal)).values()];
+      const groups = [...(await api.allGroups(names, signal)).values()];
       const signs = groups.flatMap(({ decidedAtMs }) => decidedAtMs ?? []);
       return signs.length === 0 ? undefined : Math.max(...signs);
     },
@@ -67,7 +67,7 @@ export function openStandIn(
     openProvider: async (orders, signal) => {
       // Closed with its provider, and opened anew at the next absence of the servers.
       const own = new AsgApi({ region, clock, random });
-      const options = { api: own, pools, orders, bootMsP95, region, clock, log };
+      const options = { api: own, pools, orders, bootMsP95, clock, log };
       return await AsgProvider.open(options, signal).catch((thrown: unknown) => {
         own.close();
         throw thrown;

@@ -11,7 +11,6 @@ import { Controller, type ControllerLease, type DecisionRecords } from '../scali
 import { drainOrdersIn } from '../scaling/drain-orders.ts';
 import type { FleetProvider } from '../scaling/fleet-provider.ts';
 import { scalingPolicy, type ScalingPolicy } from '../scaling/policy.ts';
-import { readPolicyFile } from '../scaling/policy-file.ts';
 import { LocalProvider } from '../scaling/providers/local.ts';
 import { noOverrides, type PastDecision } from '../scaling/snapshot.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -24,9 +23,9 @@ export type Workforce =
   /** So many on this machine, always. */
   | { kind: 'fixed'; count: number }
   /** As many on this machine as there is work for. */
-  | { kind: 'scaled'; countMax: number }
+  | { kind: 'scaled'; policy: ScalingPolicy }
   /** Machines elsewhere, and so many on this one. */
-  | { kind: 'elsewhere'; provider: 'asg' | 'dry-run'; count: number };
+  | { kind: 'elsewhere'; provider: 'asg' | 'dry-run'; policy: ScalingPolicy; count: number };
 
 interface FleetOptions {
   config: Config;
@@ -52,9 +51,9 @@ export async function runFleet(options: FleetOptions, signal: AbortSignal): Prom
     case 'fixed':
       return await runFixed(options, workforce.count, signal);
     case 'scaled':
-      return await runScaled(options, workforce.countMax, signal);
+      return await runScaled(options, workforce.policy, signal);
     case 'elsewhere': {
-      const both = [runElsewhere(options, workforce.provider, signal)];
+      const both = [runElsewhere(options, workforce, signal)];
       if (workforce.count > 0) both.push(runFixed(options, workforce.count, signal));
       await Promise.all(both);
     }
@@ -80,13 +79,8 @@ async function runFixed(options: FleetOptions, count: number, signal: AbortSigna
   );
 }
 
-async function runScaled(options: FleetOptions, countMax: number, signal: AbortSignal): Promise<void> {
-  const { config, desk, random } = options;
-  const policy =
-    config.scalingPolicy === undefined
-      ? scalingPolicy.parse({ ...onThisMachine, countMax })
-      : readPolicyFile(config.scalingPolicy);
-  const shared = sharedParts(desk, random);
+async function runScaled(options: FleetOptions, policy: ScalingPolicy, signal: AbortSignal): Promise<void> {
+  const shared = sharedParts(options.desk, options.random);
   await runOnThisMachine(
     options,
     { policy, ...shared, isHealing: true, intervalMs: localIntervalMs },
@@ -129,11 +123,10 @@ async function runOnThisMachine(options: FleetOptions, rules: Rules, signal: Abo
 /** What ends it for good at the start is a setting, and ends the server; what comes later must not take the feeds with it. */
 async function runElsewhere(
   options: FleetOptions,
-  kind: 'asg' | 'dry-run',
+  { provider: kind, policy }: Extract<Workforce, { kind: 'elsewhere' }>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, desk, clock, random, log } = options;
-  const policy = readPolicyFile(config.scalingPolicy);
+  const { desk, clock, random, log } = options;
   let wasOpen = false;
   while (!signal.aborted) {
     const boot = { msP95: policy.bootSecondsPrior * 1000 };
@@ -187,10 +180,7 @@ async function openElsewhere(
   const { AsgProvider } = await import('../scaling/providers/asg.ts');
   const api = new AsgApi({ region, clock, random });
   const orders = drainOrdersIn(store);
-  return await AsgProvider.open(
-    { api, pools, orders, bootMsP95, region, leavesSign: true, clock, log },
-    signal,
-  );
+  return await AsgProvider.open({ api, pools, orders, bootMsP95, leavesSign: true, clock, log }, signal);
 }
 
 function sharedParts(desk: FleetDesk, random: Random): Pick<Rules, 'load' | 'records' | 'lease'> {
@@ -224,14 +214,6 @@ function sharedParts(desk: FleetDesk, random: Random): Pick<Rules, 'load' | 'rec
     },
   };
 }
-
-/** Processes are there in seconds and cost nothing but memory: the rest of the policy is that of any fleet. */
-const onThisMachine: Partial<ScalingPolicy> = {
-  countMin: 1,
-  bootSecondsPrior: 5,
-  leadMarginSeconds: 30,
-  paidSecondsMin: 30,
-};
 
 const noRecords: DecisionRecords = {
   recent: async (): Promise<PastDecision[]> => [],

@@ -1,3 +1,4 @@
+import { countEach } from '../core/count-each.ts';
 import type { FleetAction } from './fleet-provider.ts';
 import { needOf, powerOfFirst, powerOfPool, scheduledCount, wholeMachines, type Need } from './need.ts';
 import type { ScalingPolicy } from './policy.ts';
@@ -16,6 +17,8 @@ export interface Decision {
   need: Need;
   /** What held the fleet back from what was needed, or on to what was not. */
   brakes: readonly Brake[];
+  /** What was there when it was made; states that no machine is in are absent. */
+  machineCounts: Readonly<Partial<Record<MachineState, number>>>;
 }
 
 export type Brake =
@@ -53,9 +56,10 @@ export function decide(snapshot: Snapshot, policy: ScalingPolicy): Decision {
     neededCount: need.count,
     desiredCount,
     actions,
-    reason: reasonOf({ need, desiredCount, orderedCount, brakes, snapshot }),
+    reason: reasonOf({ need, actions, stayingCount: staying.length, brakes, snapshot }),
     need,
     brakes: [...brakes],
+    machineCounts: countEach(snapshot.machines.map(({ state }) => state)),
   };
 }
 
@@ -241,14 +245,15 @@ function priceOf(name: string, pools: readonly Pool[]): number {
 
 function reasonOf(about: {
   need: Need;
-  desiredCount: number;
-  orderedCount: number;
+  actions: readonly FleetAction[];
+  stayingCount: number;
   brakes: ReadonlySet<Brake>;
   snapshot: Snapshot;
 }): string {
-  const { need, desiredCount, orderedCount, brakes, snapshot } = about;
-  const change =
-    desiredCount === orderedCount ? `Stays at ${orderedCount}` : `From ${orderedCount} to ${desiredCount}`;
+  const { need, actions, stayingCount, brakes, snapshot } = about;
+  // In machines as they are, for a person counts them; what is wanted is counted in machines of the first pool.
+  const added = actions.reduce((sum, action) => sum + addedBy(action, snapshot), 0);
+  const change = added === 0 ? `Stays at ${stayingCount}` : `From ${stayingCount} to ${stayingCount + added}`;
   const parts = [
     `${need.liveCount} live and ${need.expectedCount} expected channels offer ${round(need.feedForward)}`,
     `${round(need.feedback)} came in over the last minute`,
@@ -262,6 +267,25 @@ function reasonOf(about: {
   const why = [...brakes].map((brake) => brakeSentences[brake]);
   const held = why.length > 0 ? `; ${why.join(', ')}` : '';
   return `${change}: ${parts.join(', ')}, so ${need.count} ${need.count === 1 ? 'is' : 'are'} needed${held}.`;
+}
+
+function addedBy(action: FleetAction, { machines }: Snapshot): number {
+  switch (action.kind) {
+    case 'order':
+      return (
+        action.count -
+        machines.filter(
+          ({ pool, state }) => pool === action.pool && state !== 'ending' && state !== 'drained',
+        ).length
+      );
+    case 'keep':
+      return 1;
+    case 'drain':
+      return -1;
+    case 'terminate':
+    case 'replace':
+      return 0;
+  }
 }
 
 export const brakeSentences: Readonly<Record<Brake, string>> = {

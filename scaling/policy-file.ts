@@ -8,21 +8,29 @@ import { scalingPolicy, type ScalingPolicy } from './policy.ts';
 /**
  * The policy in the file at `path` (YAML or JSON); the default one when there is none.
  *
+ * @param defaults where they are not those of every fleet
  * @throws TouchlineError `config.invalid` naming every problem at once
  */
-export function readPolicyFile(path: string | undefined): ScalingPolicy {
-  if (path === undefined) return scalingPolicy.parse({});
+export function readPolicyFile(
+  path: string | undefined,
+  defaults: Partial<ScalingPolicy> = {},
+): ScalingPolicy {
+  if (path === undefined) return scalingPolicy.parse(defaults);
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     throw invalid(path, [`cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'})`]);
   }
-  return parsePolicy(text, path);
+  return parsePolicy(text, path, defaults);
 }
 
 /** @param path for the messages */
-export function parsePolicy(text: string, path: string): ScalingPolicy {
+export function parsePolicy(
+  text: string,
+  path: string,
+  defaults: Partial<ScalingPolicy> = {},
+): ScalingPolicy {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const [broken] = document.errors;
@@ -31,7 +39,8 @@ export function parsePolicy(text: string, path: string): ScalingPolicy {
     throw invalid(path, [`line ${lines.linePos(broken.pos[0]).line} is not YAML: ${what}`]);
   }
   const said: unknown = document.toJS() ?? {};
-  const read = scalingPolicy.safeParse(said);
+  const isNamed = typeof said === 'object' && !Array.isArray(said);
+  const read = scalingPolicy.safeParse(isNamed ? { ...defaults, ...said } : said);
   if (read.success) return read.data;
   throw invalid(
     path,

@@ -15,7 +15,7 @@ import {
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import { retry, type RetryPolicy } from '../../core/retry.ts';
-import { asScalingError } from './asg-fault.ts';
+import { asScalingError, missingGroup } from './asg-fault.ts';
 
 export interface AsgGroup {
   name: string;
@@ -64,6 +64,7 @@ const protectCountMax = 50;
 
 /** The calls to Auto Scaling that we make. What sets something absolute is repeated when an answer is lost; what counts down is not. */
 export class AsgApi {
+  readonly #region: string | undefined;
   readonly #client: AutoScalingClient;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -79,6 +80,7 @@ export class AsgApi {
     tryMs?: number;
   }) {
     const { region, endpoint } = options;
+    this.#region = region;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#client = new AutoScalingClient({
@@ -107,6 +109,14 @@ export class AsgApi {
       return groups;
     });
     return new Map(found.map((group) => [group.AutoScalingGroupName ?? '', groupOf(group)]));
+  }
+
+  /** @throws TouchlineError `scaling.missing-group` naming all that there are not */
+  async allGroups(names: readonly string[], signal: AbortSignal): Promise<Map<string, AsgGroup>> {
+    const groups = await this.groups(names, signal);
+    const missing = names.filter((name) => !groups.has(name));
+    if (missing.length > 0) throw missingGroup(missing, this.#region);
+    return groups;
   }
 
   /** The last ones, newest first, and how far back the log was read; undefined = whole. */

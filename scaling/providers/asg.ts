@@ -12,7 +12,6 @@ import type {
 import type { PoolSetting } from '../scaling-settings.ts';
 import type { AsgApi, AsgGroup, AsgLaunch, AsgMachine } from './asg-api.ts';
 import { prepareGroup } from './asg-checks.ts';
-import { missingGroup } from './asg-fault.ts';
 
 export interface AsgOptions {
   api: AsgApi;
@@ -21,8 +20,6 @@ export interface AsgOptions {
   orders: DrainOrders;
   /** From launch to the first finished job, as measured, ms: who has not even appeared by half of it is not coming. */
   bootMsP95: () => number;
-  /** For messages; undefined = where the SDK looks. */
-  region?: string | undefined;
   /** Leaves word on the groups that it decides for them (`scaling/lambda.ts` waits for that to grow old). */
   leavesSign?: boolean;
   clock: Clock;
@@ -239,12 +236,11 @@ export class AsgProvider implements FleetProvider {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { api, pools, region, clock } = this.#options;
-    const names = pools.map(({ name }) => name);
-    const groups = await api.groups(names, signal);
-    const missing = names.filter((name) => !groups.has(name));
-    if (missing.length > 0) throw missingGroup(missing, region);
-    this.#groups = groups;
+    const { api, pools, clock } = this.#options;
+    this.#groups = await api.allGroups(
+      pools.map(({ name }) => name),
+      signal,
+    );
     this.#seenAtMs = clock.nowMs();
   }
 

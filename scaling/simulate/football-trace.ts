@@ -92,7 +92,7 @@ function readMatches({ name: file, text }: { name: string; text: string }): Matc
   if (!list.success) throw invalid(`${file}: ${firstIssue(list.error, 'the list')}`);
   return list.data.matches.map((match, index) => {
     const read = fixture.safeParse(match);
-    if (!read.success) throw invalid(`${file}, match ${index}: ${firstIssue(read.error, 'the match')}`);
+    if (!read.success) throw invalid(`${file}, match ${index + 1}: ${firstIssue(read.error, 'the match')}`);
     const { date, time, team1, team2 } = read.data;
     return { file, index, date, time, name: `${team1} - ${team2}` };
   });
@@ -103,7 +103,9 @@ function firstIssue(error: z.ZodError, whole: string): string {
   const [issue] = error.issues;
   if (issue?.code === 'unrecognized_keys')
     return `unknown field ${issue.keys[0]}; football.json knows date, time, team1, team2 and a few that are not needed`;
-  return `${issue?.path.join('.') || whole} ${issue?.message ?? 'is wrong'}`;
+  const field = issue?.path.join('.') || whole;
+  if (issue?.code === 'invalid_type' && issue.input === undefined) return `${field} is missing`;
+  return `${field} ${issue?.message ?? 'is wrong'}`;
 }
 
 function busiestDay(matches: readonly Match[]): string | undefined {
@@ -115,7 +117,7 @@ function busiestDay(matches: readonly Match[]): string | undefined {
 function kickOffMs({ file, index, date, time }: Match): number {
   if (time === undefined)
     throw invalid(
-      `${file}, match ${index}: time is missing: without a kick-off nobody knows what is on at once`,
+      `${file}, match ${index + 1}: time is missing: without a kick-off nobody knows what is on at once`,
     );
   const [clock = '', zone = 'UTC'] = time.split(' ');
   const hoursAhead = Number(zone.slice('UTC'.length) || 0);

@@ -76,6 +76,7 @@ const kinds = ({ actions }: Decision): string[] => actions.map(({ kind }) => kin
 describe('what is needed', () => {
   it('is nothing when nothing is live, scheduled or waiting', () => {
     expect(decide(snapshotOf(), policy)).toMatchObject({ neededCount: 0, desiredCount: 0, actions: [] });
+    expect(decide(snapshotOf(), policy).machineCounts).toEqual({});
   });
 
   it('is what live channels offer, with one reserve: square-root staffing, full to 95 %, or a spare, whichever is most', () => {
@@ -190,6 +191,20 @@ describe('growing', () => {
     const none = decide(snapshotOf({ channels: live(4), pools: pools.slice(0, 1) }), policy);
     expect(none).toMatchObject({ actions: [], brakes: ['no-capacity'] });
     expect(none.reason).toContain('no pool has machines to give now');
+    expect(none.reason).toMatch(/^Stays at 0: /);
+  });
+
+  it('speaks of machines as they are, whatever they are worth', () => {
+    const pools = [
+      { ...pool, unavailableUntilMs: now + 1 },
+      { name: 'g6', power: 1.2, dollarsPerHour: 1 },
+    ];
+    const overrides = { ...noOverrides, pin: { count: 3, untilMs: now + minute } };
+    expect(decide(snapshotOf({ pools, overrides }), policy).reason).toMatch(/^From 0 to 3: /);
+    const machines = ready(3).map((machine) => ({ ...machine, pool: 'g6' }));
+    const held = decide(snapshotOf({ pools, overrides, machines }), policy);
+    expect(held).toMatchObject({ actions: [], desiredCount: 3 });
+    expect(held.reason).toMatch(/^Stays at 3: /);
   });
 });
 

@@ -223,6 +223,15 @@ describe.skipIf(!hasMoto)('the bundled Lambda (needs moto_server)', () => {
     ]);
   });
 
+  it('names a group that is not there', async () => {
+    bench.simulator.groups.clear();
+    await open().run(6_000);
+    expect(acts()).toEqual([]);
+    expect(lines.map((one) => said(one))).toContainEqual(
+      expect.stringMatching(/there is no Auto Scaling group .*TOUCHLINE_SCALING_POOLS/),
+    );
+  });
+
   it('takes a sign from a clock that is ahead for as old as it has been there', async () => {
     await put('analyse', 20);
     sign(-3_600_000);

@@ -27,6 +27,14 @@ describe('a policy file', () => {
     expect(readPolicyFile(undefined)).toEqual(defaults);
   });
 
+  it('goes before the defaults of the place, and together with them must not contradict itself', () => {
+    const here = { countMin: 1, countMax: 2, bootSecondsPrior: 5 };
+    expect(parsePolicy('countMin: 0', 'p', here)).toEqual({ ...defaults, ...here, countMin: 0 });
+    expect(readPolicyFile(undefined, here)).toEqual({ ...defaults, ...here });
+    expect(() => parsePolicy('countMin: 3', 'p', here)).toThrow('countMin is 3, more than countMax (2)');
+    expect(() => parsePolicy('- 5', 'p', here)).toThrow('must hold fields of a policy by name');
+  });
+
   it.each([
     ['countMax: 0', /^p: countMax .*\(got 0\)$/],
     ['countMin: 9\ncountMax: 5', /^p: countMin is 9, more than countMax \(5\) \(got 9\)$/],

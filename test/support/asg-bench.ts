@@ -50,7 +50,7 @@ export async function openAsgBench(pools: readonly PoolSetting[] = [spot, onDema
       apis.push(api);
       const signal = new AbortController().signal;
       return await AsgProvider.open(
-        { api, pools, orders, bootMsP95: () => 240_000, region, leavesSign, clock, log },
+        { api, pools, orders, bootMsP95: () => 240_000, leavesSign, clock, log },
         signal,
       );
     },

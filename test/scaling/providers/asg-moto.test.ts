@@ -64,7 +64,7 @@ async function open(names: readonly string[]): Promise<AsgProvider> {
   const tools = { clock: systemClock, random: systemRandom };
   const api = new AsgApi({ region, endpoint: moto.endpoint, ...tools });
   const pools = names.map((name) => ({ name, power: 1, dollarsPerHour: 1 }));
-  const rest = { api, pools, orders: ordersInMemory(systemClock), bootMsP95: () => 240_000, region };
+  const rest = { api, pools, orders: ordersInMemory(systemClock), bootMsP95: () => 240_000 };
   return await AsgProvider.open({ ...rest, clock: systemClock, log: silentLog }, never);
 }
 

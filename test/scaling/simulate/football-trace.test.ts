@@ -66,18 +66,23 @@ describe('a fixture list of football.json', () => {
     [
       'an unknown field',
       [match('2027-02-06', '15:00'), match('2027-02-06', '15:00', { kickoff: 1 })],
-      'en.1.json, match 1: unknown field kickoff',
+      'en.1.json, match 2: unknown field kickoff',
     ],
-    ['a date that is none', [match('6.2.2027', '15:00')], 'en.1.json, match 0: date is not a date such as'],
+    ['a date that is none', [match('6.2.2027', '15:00')], 'en.1.json, match 1: date is not a date such as'],
     [
       'a day that there is not',
       [match('2027-02-30', '15:00')],
-      'en.1.json, match 0: date is no day of the calendar',
+      'en.1.json, match 1: date is no day of the calendar',
     ],
-    ['a time that is none', [match('2027-02-06', '3 pm')], 'en.1.json, match 0: time is not a time such as'],
-    ['no time', [match('2027-02-06', undefined)], 'en.1.json, match 0: time is missing'],
-    ['a team that is no name', [match('2027-02-06', '15:00', { team2: 7 })], 'en.1.json, match 0: team2'],
-    ['what is no match', ['Ipswich'], 'en.1.json, match 0: the match'],
+    ['a time that is none', [match('2027-02-06', '3 pm')], 'en.1.json, match 1: time is not a time such as'],
+    ['no time', [match('2027-02-06', undefined)], 'en.1.json, match 1: time is missing'],
+    ['a team that is no name', [match('2027-02-06', '15:00', { team2: 7 })], 'en.1.json, match 1: team2'],
+    [
+      'a team that is not there',
+      [match('2027-02-06', '15:00', { team2: undefined })],
+      'en.1.json, match 1: team2 is missing',
+    ],
+    ['what is no match', ['Ipswich'], 'en.1.json, match 1: the match'],
     ['no match', [], 'en.1.json: matches'],
   ])('with %s is refused by file, match and field', (_what, matches, words) => {
     expect(messageOf(() => traceOfFixtures([fileOf(matches)], about))).toContain(words);
