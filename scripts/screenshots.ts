@@ -43,6 +43,8 @@ try {
   const clip = clips[0];
   const channels = (await up.get('/api/v1/channels')) as { channels: { id: string; name: string }[] };
   const pitch = channels.channels.find(({ name }) => name === 'Pitch 1')?.id ?? '';
+  const publicClip = await post<{ path: string }>(`/clips/${clip?.id ?? ''}/links`, {});
+  await post('/webhooks', { url: 'https://hooks.example/touchline', description: 'The newsroom' });
   await new Promise((resolve) => setTimeout(resolve, 15_000));
 
   for (const theme of themes) {
@@ -53,11 +55,12 @@ try {
       page.on('console', (message) => {
         if (message.type() === 'error') console.error(`console: ${message.text()}`);
       });
-      const shoot = async (name: string, path: string, ready: string) => {
+      const shoot = async (name: string, path: string, ready: string, act?: () => Promise<unknown>) => {
         await page.goto(`${up.url}${path}`);
         await page
           .waitForSelector(ready, { timeout: 20_000 })
           .catch(() => console.error(`${name}: no ${ready}`));
+        await act?.();
         await page.waitForTimeout(1_500);
         await page.screenshot({ path: join(folder, `${name}-${size.name}-${theme}.png`) });
       };
@@ -71,6 +74,16 @@ try {
       await shoot('operations', '/operations', '.big-numbers');
       await shoot('waterfall', `/operations/clips/${clip?.id ?? ''}`, '.waterfall');
       await shoot('settings', '/settings', '#settings-panel section');
+      await shoot('webhooks', '/settings', '#tab-Webhooks', async () => {
+        await page.click('#tab-Webhooks');
+        await page.waitForSelector('#settings-panel[aria-labelledby=tab-Webhooks] section');
+      });
+      await shoot('export', `/clips/${clip?.id ?? ''}`, '.trim-handle', async () => {
+        await page.keyboard.press('Shift+D');
+        await page.waitForSelector('dialog.export[open]');
+      });
+      await shoot('not-found', '/nowhere', '.not-found');
+      await shoot('clip-link', publicClip.path, 'main video');
       await shoot('contributor', link.path, '.contributor .state');
       await context.close();
     }
