@@ -5,6 +5,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 import { sql } from 'kysely';
 
@@ -57,6 +58,11 @@ try {
     ['wall of 50 live channels, first look', await timed(() => desk.live(), 1)],
     ['wall of 50 live channels, again', await timed(() => desk.live(), 20)],
   ] as const;
+  // What everybody else waits for meanwhile.
+  const delay = monitorEventLoopDelay({ resolution: 2 });
+  delay.enable();
+  await timed(() => desk.thresholds('run_1'), 3);
+  delay.disable();
   const bytes = Buffer.byteLength(JSON.stringify(await desk.timeline('run_1', whole)));
   console.log(
     [
@@ -64,6 +70,7 @@ try {
       '| --- | --- | --- |',
       ...results.map(([what, all]) => `| ${what} | ${at(all, 0.5)} | ${at(all, 1)} |`),
       '',
+      `counting by threshold holds the loop for at most ${(delay.max / 1e6).toFixed(0)} ms at once`,
       `timeline of 3 h: ${Math.round(bytes / 1024)} KiB; RSS ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`,
     ].join('\n'),
   );
