@@ -9,17 +9,38 @@ import { Hono, type Context } from 'hono';
  * The console as `vite build` left it. The files hold no data, so they need no session; the page itself asks who is there.
  * Read once when the server starts: some hundred kB, and an update under a running server cannot mix two versions.
  */
-export async function consoleRoutes(): Promise<Hono> {
+export async function openConsole(): Promise<Console> {
   const files = await readConsole();
   const page = files.get('index.html');
-  const routes = new Hono().get('/assets/:name', (context) =>
-    send(context, files.get(`assets/${context.req.param('name')}`)),
-  );
-  for (const path of pagePaths) routes.get(path, (context) => send(context, page));
-  return routes;
+  const routes = new Hono().get('/assets/:name', async (context) => {
+    const file = files.get(`assets/${context.req.param('name')}`);
+    return file ? await send(context, file) : await context.notFound();
+  });
+  for (const path of pagePaths) {
+    routes.get(path, async (context) => (page ? await send(context, page) : await context.notFound()));
+  }
+  return {
+    routes,
+    pageNotFound: async (context) =>
+      page && isForPeople(context) ? await send(context, page, 404) : undefined,
+  };
 }
 
-/** Addresses that the console's router knows (web/console/app.tsx). Any other is a 404, not an empty page. */
+export interface Console {
+  routes: Hono;
+  /** Where a person went to an address that is none: the console, which says so and leads home. A program is answered otherwise. */
+  pageNotFound(context: Context): Promise<Response | undefined>;
+}
+
+/** A browser that opens an address names HTML; a script, a picture and a program do not, and what they ask for is no page. */
+function isForPeople({ req }: Context): boolean {
+  const accept = req.header('accept') ?? '';
+  return (
+    /^(GET|HEAD)$/.test(req.method) && /\btext\/html\b/.test(accept) && !/^\/(api|assets)\//.test(req.path)
+  );
+}
+
+/** Addresses that the console's router knows (web/console/app.tsx). At any other it says that there is no page. */
 const pagePaths = [
   '/',
   '/welcome',
@@ -33,14 +54,13 @@ const pagePaths = [
   '/c/:secret',
 ] as const;
 
-async function send(context: Context, file: ConsoleFile | undefined): Promise<Response> {
-  if (!file) return await context.notFound();
+async function send(context: Context, file: ConsoleFile, status: 200 | 404 = 200): Promise<Response> {
   const takesBrotli = /\bbr\b/.test(context.req.header('accept-encoding') ?? '');
-  return context.body(takesBrotli ? await file.brotli() : file.bytes, 200, {
+  return context.body(takesBrotli ? await file.brotli() : file.bytes, status, {
     'content-type': file.contentType,
     // Names under assets/ carry a hash of their content; the page names them, so it must be fresh.
     'cache-control': file.isNamedByContent ? 'public, max-age=31536000, immutable' : 'no-cache',
-    vary: 'accept-encoding',
+    vary: status === 404 ? 'accept, accept-encoding' : 'accept-encoding',
     ...(takesBrotli ? { 'content-encoding': 'br' } : {}),
   });
 }

@@ -45,6 +45,20 @@ export async function ask<T>(path: string, wish: Wish = {}): Promise<T> {
 
 /** As `ask`, with the headers that edits need. */
 export async function askWhole<T>(path: string, wish: Wish = {}): Promise<Answer<T>> {
+  const response = await send(path, wish);
+  const body = await jsonOf(response);
+  return { body: body as T, etag: response.headers.get('etag') ?? undefined, status: response.status };
+}
+
+/** What comes as a file, under the name that the server gives it. @throws as `ask` */
+export async function askFile(path: string, wish: Wish = {}): Promise<{ name: string; content: Blob }> {
+  const response = await send(path, wish);
+  const [, name = 'touchline'] =
+    /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '') ?? [];
+  return { name, content: await response.blob() };
+}
+
+async function send(path: string, wish: Wish): Promise<Response> {
   const { method = 'GET', body, ifMatch, signal, idempotencyKey } = wish;
   const headers: Record<string, string> = {};
   if (body !== undefined) headers['content-type'] = 'application/json';
@@ -57,15 +71,20 @@ export async function askWhole<T>(path: string, wish: Wish = {}): Promise<Answer
     signal: signal ? AbortSignal.any([signal, limit]) : limit,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
+  if (response.ok) return response;
+  if (response.status === 401 && !path.startsWith('/session')) isSignedOut.value = true;
+  throw new ApiError(response.status, (await jsonOf(response)) as Record<string, unknown>);
+}
+
+async function jsonOf(response: Response): Promise<unknown> {
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  const answer: unknown = isJson && text !== '' ? JSON.parse(text) : {};
-  if (response.ok) {
-    const etag = response.headers.get('etag') ?? undefined;
-    return { body: answer as T, etag, status: response.status };
-  }
-  if (response.status === 401 && !path.startsWith('/session')) isSignedOut.value = true;
-  throw new ApiError(response.status, answer as Record<string, unknown>);
+  return isJson && text !== '' ? (JSON.parse(text) as unknown) : {};
+}
+
+/** There is no such thing: it never was, or it was deleted. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
 }
 
 /** For a person: what went wrong, in words. */

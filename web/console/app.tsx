@@ -2,7 +2,9 @@ import type { ComponentType } from 'preact';
 
 import { isSignedOut } from './api.ts';
 import { lazy } from './lazy.tsx';
-import { match, path } from './router.ts';
+import { match } from './match-path.ts';
+import { NotFound } from './not-found.tsx';
+import { path } from './router.ts';
 import { isSignedIn, me } from './session.ts';
 import { Shell } from './shell/shell.tsx';
 
@@ -69,22 +71,37 @@ export function App() {
   if (shared) return <ContributorPage secret={shared['secret'] ?? ''} />;
   if (at === '/welcome') return <WelcomePage />;
   if (me.value === undefined) return <p class="loading">Loading</p>;
+  const found = routeAt(at);
+  if (!found) return <NoSuchPage />;
   if (!isSignedIn.value) return <LoginPage isAgain={isSignedOut.value} />;
-  for (const { pattern, title, page: Page } of routes) {
-    const params = match(pattern, at);
-    if (!params) continue;
-    document.title = title === 'Review' ? 'Touchline' : `${title} · Touchline`;
-    return (
-      <Shell title={title}>
-        <Page key={pattern} params={params} />
-      </Shell>
-    );
-  }
+  const { route, params } = found;
+  const { pattern, title, page: Page } = route;
+  document.title = title === 'Review' ? 'Touchline' : `${title} · Touchline`;
   return (
-    <Shell title="Not here">
-      <p class="empty">
-        There is no page at this address. <a href="/">To the review</a>
-      </p>
+    <Shell title={title}>
+      <Page key={pattern} params={params} />
     </Shell>
+  );
+}
+
+function routeAt(at: string): { route: Route; params: Record<string, string> } | undefined {
+  for (const route of routes) {
+    const params = match(route.pattern, at);
+    if (params) return { route, params };
+  }
+  return undefined;
+}
+
+/** The server has said the same with its 404. Whoever is not signed in need not be asked to sign in for that. */
+function NoSuchPage() {
+  document.title = 'No such page · Touchline';
+  const text = <NotFound what="There is no page at this address." />;
+  return isSignedIn.value ? (
+    <Shell title="No such page">{text}</Shell>
+  ) : (
+    <main class="not-found-alone">
+      <h1>Touchline</h1>
+      {text}
+    </main>
   );
 }

@@ -2,6 +2,7 @@ import { useSignal, type Signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 
 import { wordsOf } from './api.ts';
+import { tellFault } from './toasts.tsx';
 
 /** A form that is sent once at a time and says what was wrong beneath its fields. */
 export function Form({
@@ -101,7 +102,12 @@ export function Secret({ label, value }: { label: string; value: string }) {
 export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }) {
   const isDone = useSignal(false);
   return (
-    <button type="button" class="copy" aria-label={label} onClick={() => void copy(text, isDone)}>
+    <button
+      type="button"
+      class="copy"
+      aria-label={label}
+      onClick={() => void copy(text, isDone).catch(tellFault('Not copied'))}
+    >
       {isDone.value ? 'Copied' : 'Copy'}
     </button>
   );
@@ -113,16 +119,32 @@ async function copy(text: string, isDone: Signal<boolean>): Promise<void> {
   setTimeout(() => (isDone.value = false), 2_000);
 }
 
+/** @throws where the browser does not let us */
 export async function copyText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Plain http that is not localhost has no clipboard; the old way still works there.
-    const area = document.createElement('textarea');
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand('copy');
-    area.remove();
+    copyAsBefore(text);
   }
+}
+
+/** Text that is still on its way: Safari lets only the click itself copy, so the promise is what is handed over. @throws as `text` does, or as `copyText` */
+export async function copyLater(text: Promise<string>): Promise<void> {
+  try {
+    const blob = text.then((known) => new Blob([known], { type: 'text/plain' }));
+    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': blob })]);
+  } catch {
+    await copyText(await text);
+  }
+}
+
+/** Plain http that is not localhost has no clipboard; the old way still works there. */
+function copyAsBefore(text: string): void {
+  const area = document.createElement('textarea');
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand('copy');
+  area.remove();
+  if (!isCopied) throw new Error('the browser does not let this page copy: select the text and copy it');
 }

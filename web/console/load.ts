@@ -1,11 +1,13 @@
 import { signal, type Signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 
-import { ask, wordsOf } from './api.ts';
+import { ask, isNotFound, wordsOf } from './api.ts';
 
 export interface Loaded<T> {
   value: Signal<T | undefined>;
   fault: Signal<string>;
+  /** The server knows no such thing: asking again changes nothing. */
+  isMissing: Signal<boolean>;
   /** Reads again; the old value stays until the new one is there. */
   again: () => void;
 }
@@ -15,6 +17,7 @@ export function useLoaded<T>(path: string, everyMs?: number): Loaded<T> {
   const loaded = useMemo(() => {
     const value = signal<T | undefined>(undefined);
     const fault = signal('');
+    const isMissing = signal(false);
     let latest = 0;
     const again = (): void => {
       latest += 1;
@@ -25,13 +28,16 @@ export function useLoaded<T>(path: string, everyMs?: number): Loaded<T> {
           if (mine !== latest) return;
           value.value = answer;
           fault.value = '';
+          isMissing.value = false;
         },
         (error: unknown) => {
-          if (mine === latest) fault.value = wordsOf(error);
+          if (mine !== latest) return;
+          isMissing.value = isNotFound(error);
+          fault.value = wordsOf(error);
         },
       );
     };
-    return { value, fault, again };
+    return { value, fault, isMissing, again };
   }, [path]);
   useEffect(() => {
     loaded.again();

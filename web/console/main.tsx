@@ -2,7 +2,8 @@ import { render } from 'preact';
 
 import { wordsOf } from './api.ts';
 import { App } from './app.tsx';
-import { match, onLinkClick, path } from './router.ts';
+import { match } from './match-path.ts';
+import { onLinkClick, path } from './router.ts';
 import { readSession } from './session.ts';
 import './style/base.css';
 import './style/form.css';

@@ -34,17 +34,3 @@ export function onLinkClick(event: MouseEvent): void {
   event.preventDefault();
   go(link.href);
 }
-
-/** `match('/clips/:id', '/clips/clp_1')` is `{ id: 'clp_1' }`; undefined where it does not fit. */
-export function match(pattern: string, at: string): Record<string, string> | undefined {
-  const wanted = pattern.split('/');
-  const parts = at.replace(/(.)\/$/, '$1').split('/');
-  if (wanted.length !== parts.length) return undefined;
-  const found: Record<string, string> = {};
-  for (const [nth, want] of wanted.entries()) {
-    const part = parts[nth] ?? '';
-    if (want.startsWith(':')) found[want.slice(1)] = decodeURIComponent(part);
-    else if (want !== part) return undefined;
-  }
-  return found;
-}

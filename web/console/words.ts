@@ -27,21 +27,22 @@ export function bytesOf(bytes: number): string {
   return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${units[power] ?? ''}`;
 }
 
+// Made once: each costs more than a row of the queue, and so much memory outside of the heap that a screen of them sets off a full
+// collection.
+const ofDay = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hour12: false,
+});
+const ofDate = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short', hour12: false });
+
 /** The wall clock of whoever looks. */
 export function timeOfDay(wallMs: number): string {
-  return new Intl.DateTimeFormat(undefined, {
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hour12: false,
-  }).format(wallMs);
+  return ofDay.format(wallMs);
 }
 
 /** `23 Nov 2026, 14:05` */
 export function dateOf(wallMs: number): string {
-  return new Intl.DateTimeFormat(undefined, {
-    dateStyle: 'medium',
-    timeStyle: 'short',
-    hour12: false,
-  }).format(wallMs);
+  return ofDate.format(wallMs);
 }

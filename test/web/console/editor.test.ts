@@ -279,6 +279,7 @@ describe('the history of a clip', () => {
     [{ cropVertical: 0.6, tags: ['a'] }, 'crop 9:16, tags'],
     [{}, 'no change'],
     [{ what: 'reset' as const }, 'back to what was found'],
+    [{ what: 'recut' as const }, 'cut again'],
   ])('says of %j: %s', (change, words) => {
     expect(changeWords({ ...before, version: 2, ...change }, before, clock)).toBe(words);
   });

@@ -81,4 +81,20 @@ describe('the rows of the queue', () => {
     const end = visibleRows(many, seen.totalPx - 800, 800);
     expect(end.to).toBe(many.length);
   });
+
+  it.each([
+    ['of a window above the list', -5_000, 800, { from: 0, to: 0, offsetPx: 0 }],
+    ['of one whose spare 400 px end where d begins, at 220', -180, 0, { from: 0, to: 5, offsetPx: 0 }],
+    ['of one whose spare ends just above it', -181, 0, { from: 0, to: 4, offsetPx: 0 }],
+    ['of one whose spare begins where the first heading ends', 434, 800, { from: 0, to: 7, offsetPx: 0 }],
+    ['of one whose spare begins just below it', 435, 800, { from: 1, to: 7, offsetPx: laneRowPx }],
+    ['of a window below the list', 50_000, 800, { from: 7, to: 7, offsetPx: 0 }],
+  ])('%s', (_which, topPx, heightPx, seen) => {
+    expect(visibleRows(rows, topPx, heightPx)).toEqual({ ...seen, totalPx: 406 });
+  });
+
+  it('of an empty list are none', () => {
+    expect(visibleRows([], 0, 800)).toEqual({ from: 0, to: 0, offsetPx: 0, totalPx: 0 });
+    expect(topOf([], 'a')).toBeUndefined();
+  });
 });

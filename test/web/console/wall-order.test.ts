@@ -1,15 +1,29 @@
 import { describe, expect, it } from 'vitest';
 
-import { columnsFor, keepOrder, neighbourOf } from '../../../web/console/pages/live/wall-order.ts';
+import { arrange, columnsFor, neighbourOf } from '../../../web/console/pages/live/wall-order.ts';
 
 const of = (...ids: string[]) => ids.map((channelId) => ({ channelId }));
 
 describe('the order of the wall', () => {
-  it('stays while others need somebody first, loses what went, and takes in what is new at its place', () => {
-    expect(keepOrder([], of('b', 'a'))).toEqual(['b', 'a']);
-    expect(keepOrder(['b', 'a'], of('a', 'b'))).toEqual(['b', 'a']);
-    expect(keepOrder(['b', 'a'], of('c', 'a', 'b'))).toEqual(['c', 'b', 'a']);
-    expect(keepOrder(['b', 'a'], of('a'))).toEqual(['a']);
+  it('is by need, and whatever is looked at keeps its place while the others go round it', () => {
+    const none = new Set<string>();
+    expect(arrange([], of('b', 'a'), none)).toEqual(['b', 'a']);
+    expect(arrange(['b', 'a', 'c'], of('a', 'b', 'c'), none)).toEqual(['a', 'b', 'c']);
+    expect(arrange(['b', 'a', 'c'], of('a', 'c', 'b'), new Set(['b']))).toEqual(['b', 'a', 'c']);
+    expect(arrange(['a', 'b', 'c'], of('c', 'b', 'a'), new Set(['c']))).toEqual(['b', 'a', 'c']);
+    expect(arrange(['a', 'b', 'c', 'd'], of('d', 'c', 'b', 'a'), new Set(['a', 'd']))).toEqual([
+      'a',
+      'c',
+      'b',
+      'd',
+    ]);
+  });
+
+  it('lets go of what is no longer there, and takes in what is new', () => {
+    expect(arrange(['b', 'a'], of('a'), new Set(['b']))).toEqual(['a']);
+    expect(arrange(['a', 'b', 'c'], of('c'), new Set(['c']))).toEqual(['c']);
+    expect(arrange(['a', 'b'], of('new', 'a', 'b'), new Set(['b']))).toEqual(['new', 'b', 'a']);
+    expect(arrange(['a'], of('new', 'a'), new Set(['new']))).toEqual(['new', 'a']);
   });
 
   it.each([

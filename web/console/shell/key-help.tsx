@@ -8,8 +8,13 @@ import { go } from '../router.ts';
 export function KeyHelp() {
   const dialog = useRef<HTMLDialogElement>(null);
   const isWaiting = useSignal(false);
+  const unbindPage = useRef<() => void>(undefined);
   useEffect(() => {
-    const open = () => dialog.current?.showModal();
+    const open = () => {
+      dialog.current?.showModal();
+      // The keys that are read about must not act on the page beneath, and Escape is the dialog's.
+      unbindPage.current = bindKeys('Keys', [], true);
+    };
     const unbind = bindKeys('Everywhere', [
       { key: '?', does: 'all keys', isUsual: true, act: open },
       {
@@ -47,8 +52,14 @@ export function KeyHelp() {
     return unbind;
   }, [isWaiting]);
 
+  const scopes = keyScopes.value.filter(({ bindings }) => bindings.length > 0).toReversed();
   return (
-    <dialog ref={dialog} class="key-help" aria-labelledby="key-help-title">
+    <dialog
+      ref={dialog}
+      class="key-help"
+      aria-labelledby="key-help-title"
+      onClose={() => unbindPage.current?.()}
+    >
       <h2 id="key-help-title">Keys</h2>
       <label class="check">
         <input
@@ -58,7 +69,7 @@ export function KeyHelp() {
         />
         Single letters work
       </label>
-      {keyScopes.value.toReversed().map(({ name, bindings }) => (
+      {scopes.map(({ name, bindings }) => (
         <section key={name}>
           <h3>{name}</h3>
           <dl>

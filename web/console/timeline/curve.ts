@@ -1,15 +1,10 @@
+import { firstIndex } from '../../../core/first-index.ts';
 import type { Curve } from './timeline-data.ts';
 import { spanMsOf, type TimeView, xOf } from './time-view.ts';
 
 /** Index of the last point at or before `atMs`; -1 before the first. */
 export function indexAt({ atMs: times }: Pick<Curve, 'atMs'>, atMs: number): number {
-  let [low, high] = [0, times.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((times[middle] ?? Infinity) <= atMs) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+  return firstIndex(times, (time) => time > atMs) - 1;
 }
 
 /** Undefined where nothing is known within `reachMs`. */

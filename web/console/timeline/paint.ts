@@ -3,6 +3,7 @@ import { boxesOf } from './hit-areas.ts';
 import { filmSlots, type Lane, type Lanes, rowPx, yOfValue } from './lanes.ts';
 import type { Palette } from './palette.ts';
 import type { StillCache } from './still-cache.ts';
+import { paintTickLabel } from './tick-label.ts';
 import { ticksOf } from './ticks.ts';
 import type { MomentTone, TimelineData } from './timeline-data.ts';
 import { type TimeView, xOf } from './time-view.ts';
@@ -60,7 +61,7 @@ function paintGrid({ pen, view, lanes, palette }: Paper, scene: Scene): void {
     const top = isMain ? lanes.ruler.topPx : lanes.curve.topPx;
     pen.fillRect(Math.round(xPx), top, 1, lanes.heightPx - top);
     pen.fillStyle = palette.muted;
-    if (isMain) pen.fillText(label, Math.round(xPx) + 5, lanes.ruler.heightPx / 2);
+    paintTickLabel(pen, view, { xPx, label }, lanes.ruler.heightPx / 2);
   }
 }
 

@@ -44,18 +44,24 @@ export function ChannelCard({ channel, onChange }: { channel: ChannelBody; onCha
       {secrets.value.map((secret) => (
         <Secret key={secret.label} {...secret} />
       ))}
-      {may('channels') && keys.length > 1 && (
+      {may('channels') && keys.length > 0 && (
         <ul class="channel-keys" aria-label="Live keys">
           {keys.map((key) => (
             <li key={key.id}>
-              Key <code>{key.id}</code> <span class="muted">since {dateOf(key.createdAtMs)}</span>{' '}
-              <button
-                type="button"
-                class="danger"
-                onClick={act(() => ask(`/channels/${id}/keys/${key.id}`, { method: 'DELETE' }))}
-              >
-                Revoke
-              </button>
+              Key <code>{key.id}</code>{' '}
+              <span class="muted">
+                since {dateOf(key.createdAtMs)}
+                {key.issuedBy !== null && `, issued by ${key.issuedBy.name}`}
+              </span>{' '}
+              {keys.length > 1 && (
+                <button
+                  type="button"
+                  class="danger"
+                  onClick={act(() => ask(`/channels/${id}/keys/${key.id}`, { method: 'DELETE' }))}
+                >
+                  Revoke
+                </button>
+              )}
             </li>
           ))}
         </ul>

@@ -138,7 +138,9 @@ function Figures({ view }: { view: View }) {
           <div key={label} class="card">
             <dt>{label}</dt>
             <dd>{value}</dd>
-            <Sparkline values={series} label={`${label}, the last minute`} />
+            <dd>
+              <Sparkline values={series} label={`${label}, the last minute`} />
+            </dd>
           </div>
         ))}
       </dl>

@@ -1,6 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
-
-import { bindKeys } from '../../keys.ts';
+import { useModal } from '../../use-modal.ts';
 import { timeOfDay } from '../../words.ts';
 import type { Conflict } from './editor-desk.ts';
 import type { Draft } from './editor-api.ts';
@@ -24,12 +22,7 @@ export function ConflictDialog(props: {
   onLater: () => void;
 }) {
   const { conflict, mine, clock, onTheirs, onMine, onLater } = props;
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    dialog.current?.showModal();
-    // The keys of the editor are deaf meanwhile.
-    return bindKeys('Two saved at once', [], true);
-  }, []);
+  const dialog = useModal('Two saved at once');
   const { theirs, merge } = conflict;
   const differing = (Object.keys(fieldWords) as (keyof Draft)[]).filter(
     (field) =>

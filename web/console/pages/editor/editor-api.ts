@@ -1,3 +1,4 @@
+import type { ClipSidecar } from '../../../../core/clip.ts';
 import type { ClipContext, ClipEdit, EditEntry, EditWish } from '../../../api/schemas/edit.ts';
 import { ask, askWhole } from '../../api.ts';
 import type { Curve } from '../../timeline/timeline-data.ts';
@@ -78,6 +79,11 @@ export async function readClipState(clipId: string, clock: FrameClock): Promise<
   return stateOf(body, etag, clock);
 }
 
+/** What the clip's own file holds. */
+export function readClipFile(clipId: string): Promise<ClipSidecar> {
+  return ask<ClipSidecar>(`/clips/${clipId}/sidecar`);
+}
+
 /** @throws ApiError with status 412 when somebody else has saved since `base` was read */
 export async function saveEdit(
   clipId: string,
@@ -111,6 +117,12 @@ export async function resetEdit(
     method: 'DELETE',
     ifMatch: base.etag,
   });
+  return stateOf(body, etag, clock);
+}
+
+/** Another chance for a cut that died, as a new version. @throws ApiError with status 409 when it is not dead any more */
+export async function recutClip(clipId: string, clock: FrameClock): Promise<ClipState> {
+  const { body, etag } = await askWhole<ClipEdit>(`/clips/${clipId}/recut`, { method: 'POST' });
   return stateOf(body, etag, clock);
 }
 

@@ -1,7 +1,8 @@
-import { computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 
-import { ApiError, wordsOf } from '../../api.ts';
+import { ApiError, isNotFound, wordsOf } from '../../api.ts';
 import { tell, tellFault } from '../../toasts.tsx';
+import { type AddressMark, frameOfMark } from './address-mark.ts';
 import type { Aspect } from './crop-window.ts';
 import {
   type ClipState,
@@ -9,13 +10,16 @@ import {
   type Decision,
   decideMoment,
   type Draft,
+  readClipFile,
   readClipState,
   readContext,
+  recutClip,
   resetEdit,
   saveEdit,
 } from './editor-api.ts';
 import { type Merge, mergeEdits } from './merge-edits.ts';
-import type { Trim } from './trim.ts';
+import { markIn, markOut, type Trim } from './trim.ts';
+import { limitsOf } from './trim-limits.ts';
 import { changed, isSame, redone, settled, undone, type UndoStack, undoStackOf } from './undo-stack.ts';
 
 /** Somebody saved meanwhile: what they have, and what came of putting both together. */
@@ -35,6 +39,8 @@ export class EditorDesk {
   readonly state = signal<ClipState | undefined>(undefined);
   readonly context = signal<ContextFile | undefined>(undefined);
   readonly fault = signal('');
+  /** There is no clip of this id, or no longer. */
+  readonly isMissing = signal(false);
   readonly isSaving = signal(false);
   readonly conflict = signal<Conflict | undefined>(undefined);
   readonly #stack = signal<UndoStack<Draft> | undefined>(undefined);
@@ -51,8 +57,14 @@ export class EditorDesk {
     return draft !== undefined && base !== undefined && !isSame(draft, base.draft);
   });
 
-  constructor(clipId: string) {
+  /** Where the mark lies that this page was opened with: that picture is shown first. */
+  markedFrame: number | undefined;
+  #mark: AddressMark | undefined;
+
+  /** `mark`: an in or an out that was pressed on the page before; it becomes the first change of the draft. */
+  constructor(clipId: string, mark?: AddressMark) {
     this.#clipId = clipId;
+    this.#mark = mark;
   }
 
   /** Reads the newest, once the file to trim in is there. Only one at a time waits for that. */
@@ -60,11 +72,20 @@ export class EditorDesk {
     try {
       this.#opening ??= readContext(this.#clipId, this.#closing.signal);
       const context = await this.#opening;
-      this.context.value = context;
-      this.#heard(await readClipState(this.#clipId, context.clock));
-      this.fault.value = '';
+      const mark = this.#mark;
+      const [state, file] = await Promise.all([
+        readClipState(this.#clipId, context.clock),
+        mark && readClipFile(this.#clipId).catch(tellFault('The mark is lost')),
+      ]);
+      batch(() => {
+        this.context.value = context;
+        this.#heard(state);
+        this.fault.value = '';
+        if (mark && file && this.#mark) this.#setMark(frameOfMark(mark, file, context.clock), mark.end);
+      });
     } catch (error) {
       if (!this.context.peek()) this.#opening = undefined;
+      this.isMissing.value = isNotFound(error);
       this.fault.value = wordsOf(error);
     }
   }
@@ -154,6 +175,30 @@ export class EditorDesk {
     }
   }
 
+  /** What the server wants is cut once more; what is in my draft stays in it. */
+  async recut(): Promise<void> {
+    const context = this.context.peek();
+    if (!context || this.isSaving.peek()) return;
+    this.isSaving.value = true;
+    try {
+      const saved = await recutClip(this.#clipId, context.clock);
+      const base = this.#base.peek();
+      // The version in between holds nothing but another cut of what my draft began from.
+      if (base?.version === saved.version - 1 && this.isDirty.peek()) {
+        batch(() => {
+          this.#base.value = saved;
+          this.state.value = saved;
+        });
+      } else this.#heard(saved);
+      tell('It is cut again');
+    } catch (error) {
+      tellFault('It could not be cut again')(error);
+      await this.load();
+    } finally {
+      this.isSaving.value = false;
+    }
+  }
+
   async decide(decision: Decision): Promise<void> {
     const state = this.state.peek();
     if (!state || state.decision === decision) return;
@@ -167,6 +212,15 @@ export class EditorDesk {
       tellFault('Not decided')(error);
       await this.load();
     }
+  }
+
+  #setMark(frame: number, end: 'in' | 'out'): void {
+    const [draft, context] = [this.draft.peek(), this.context.peek()];
+    this.#mark = undefined;
+    this.markedFrame = frame;
+    if (!draft || !context) return;
+    this.setTrim((end === 'in' ? markIn : markOut)(draft, frame, limitsOf(context.clock)), `mark ${end}`);
+    this.settle();
   }
 
   #heard(state: ClipState): void {

@@ -9,8 +9,13 @@ const decisions: readonly (readonly [decision: Decision, label: string, key: str
 ];
 
 /** What clip this is, how it was decided, and what becomes of the work on it. */
-export function EditorHeader(props: { desk: EditorDesk; state: ClipState; isReadOnly: boolean }) {
-  const { desk, state, isReadOnly } = props;
+export function EditorHeader(props: {
+  desk: EditorDesk;
+  state: ClipState;
+  isReadOnly: boolean;
+  onExport: () => void;
+}) {
+  const { desk, state, isReadOnly, onExport } = props;
   const isDirty = desk.isDirty.value;
   const isByHand = state.history.at(-1)?.what === 'made';
   return (
@@ -45,6 +50,16 @@ export function EditorHeader(props: { desk: EditorDesk; state: ClipState; isRead
                 ? `${isByHand && state.version === 1 ? 'Made' : 'Saved'} ${timeOfDay(state.newest.atMs)} by ${state.newest.by}`
                 : 'As it was found'}
         </span>
+        <button
+          type="button"
+          class="quiet"
+          aria-haspopup="dialog"
+          aria-keyshortcuts="Shift+D"
+          title="Export for an editing program (Shift+D)"
+          onClick={onExport}
+        >
+          Export
+        </button>
         {!isReadOnly && (
           <>
             <button

@@ -1,12 +1,10 @@
 import { useEffect, useRef } from 'preact/hooks';
 
-import { copyText } from '../../form.tsx';
+import { copyClipLink } from '../../clip-link.ts';
 import { bindKeys, type KeyBinding } from '../../keys.ts';
-import { tell } from '../../toasts.tsx';
 import type { Decision } from './editor-api.ts';
 import type { EditorDesk } from './editor-desk.ts';
 import type { FileTransport } from './file-transport.ts';
-import { clipLink } from './files-panel.tsx';
 import { framesPerSecond } from './frame-clock.ts';
 import { markIn, markOut, withIn, withOut } from './trim.ts';
 import { limitsOf } from './trim-limits.ts';
@@ -20,6 +18,7 @@ interface Reach {
   isReadOnly: boolean;
   nextAspect: () => void;
   fill: () => void;
+  exportIt: () => void;
   goToTitle: () => void;
   goToTime: () => void;
 }
@@ -151,8 +150,17 @@ function lookKeys(now: () => Reach): KeyBinding[] {
     { key: 'f', does: 'full screen', act: () => now().fill() },
     {
       key: 'y',
-      does: 'copy the link',
-      act: () => void copyText(clipLink(now().desk.state.peek())).then(() => tell('The link is copied')),
+      does: 'copy a link for anybody',
+      act: () => {
+        const clip = now().desk.state.peek();
+        if (clip) void copyClipLink(clip.clipId);
+      },
+    },
+    {
+      key: 'Shift+d',
+      shown: 'Shift+D',
+      does: 'export for an editing program',
+      act: () => now().exportIt(),
     },
     { key: 'd', does: 'download', act: () => document.querySelector<HTMLElement>('.files a')?.click() },
     { key: 't', does: 'title and tags', act: () => now().goToTitle() },

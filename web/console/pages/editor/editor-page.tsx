@@ -1,7 +1,10 @@
 import { useEffect, useMemo } from 'preact/hooks';
 
 import { listen } from '../../live/live-events.ts';
+import { NotFound } from '../../not-found.tsx';
 import { guardLeaving } from '../../router.ts';
+import { may } from '../../session.ts';
+import { markInAddress } from './address-mark.ts';
 import { EditorDesk } from './editor-desk.ts';
 import { EditorView } from './editor-view.tsx';
 import './editor.css';
@@ -9,7 +12,12 @@ import './editor.css';
 /** One clip: where it begins and ends, what its versions show, what it is called, and the files that came of it. */
 export function EditorPage({ params }: { params: Record<string, string> }) {
   const clipId = params['id'] ?? '';
-  const desk = useMemo(() => new EditorDesk(clipId), [clipId]);
+  const desk = useMemo(() => {
+    const mark = may('review') ? markInAddress(location.search) : undefined;
+    // Once: a page that is loaded again, or a link that is passed on, is the clip as it stands.
+    if (mark) history.replaceState({}, '', location.pathname);
+    return new EditorDesk(clipId, mark);
+  }, [clipId]);
 
   useEffect(() => {
     void desk.load();
@@ -17,7 +25,8 @@ export function EditorPage({ params }: { params: Record<string, string> }) {
     const stop = listen({
       onEvent: ({ kind, subjectId }) => {
         const isOurs = subjectId === clipId || subjectId === desk.state.peek()?.momentId;
-        if (isOurs && /^(clip|moment|edit)\./.test(kind)) refresh();
+        // Whoever waits for the file to trim in asks for it; having one made at each word that it failed would never end.
+        if (isOurs && kind !== 'clip.context' && /^(clip|moment|edit)\./.test(kind)) refresh();
       },
       onRefresh: refresh,
     });
@@ -38,6 +47,7 @@ export function EditorPage({ params }: { params: Record<string, string> }) {
 
   const [state, context, draft] = [desk.state.value, desk.context.value, desk.draft.value];
   if (!state || !context || !draft) {
+    if (desk.isMissing.value) return <NotFound what={`There is no clip "${clipId}".`} />;
     if (desk.fault.value === '') return <p class="loading">Loading the minute before and the minute after</p>;
     return (
       <p class="problem" role="alert">

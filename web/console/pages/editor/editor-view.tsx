@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
+import { ExportDialog } from '../../export-dialog.tsx';
 import { may } from '../../session.ts';
 import { ConflictDialog } from './conflict-dialog.tsx';
 import { CropFrame } from './crop-frame.tsx';
@@ -35,6 +36,7 @@ export function EditorView(props: {
   const transport = useSignal<FileTransport | undefined>(undefined);
   const aspect = useSignal<Aspect>('16:9');
   const window = useSignal<{ fromMs: number; toMs: number } | undefined>(undefined);
+  const isExporting = useSignal(false);
   const excitement = useExcitement(state.runId, clock);
 
   useEffect(() => {
@@ -42,7 +44,7 @@ export function EditorView(props: {
     if (!element) return undefined;
     const made = new FileTransport(element, clock);
     transport.value = made;
-    made.seek(desk.draft.peek()?.inFrame ?? 0);
+    made.seek(desk.markedFrame ?? desk.draft.peek()?.inFrame ?? 0);
     return () => made.dispose();
   }, [context.url]);
 
@@ -68,6 +70,7 @@ export function EditorView(props: {
     nextAspect,
     fill: () =>
       void (document.fullscreenElement ? document.exitFullscreen() : stage.current?.requestFullscreen()),
+    exportIt: () => (isExporting.value = true),
     goToTitle: () => document.querySelector<HTMLElement>('#clip-title')?.focus(),
     goToTime: () => document.querySelector<HTMLElement>('#clip-at')?.focus(),
   });
@@ -86,7 +89,18 @@ export function EditorView(props: {
   };
   return (
     <div class="editor" onMouseDown={keepFocus}>
-      <EditorHeader desk={desk} state={state} isReadOnly={isReadOnly} />
+      <EditorHeader
+        desk={desk}
+        state={state}
+        isReadOnly={isReadOnly}
+        onExport={() => (isExporting.value = true)}
+      />
+      {moving?.isUneven.value && (
+        <p class="warn" role="status">
+          This feed has no steady frame rate. A step may show the same picture twice or pass one over, and a
+          cut may lie a picture beside the one that is shown.
+        </p>
+      )}
       <div class="editor-upper">
         <div class="editor-picture">
           <div class="editor-stage" ref={stage}>
@@ -139,6 +153,12 @@ export function EditorView(props: {
           onView={(range) => (window.value = range)}
         />
       </div>
+      {isExporting.value && (
+        <ExportDialog
+          clips={[{ clipId: state.clipId, name: state.wanted.title || state.label }]}
+          onClose={() => (isExporting.value = false)}
+        />
+      )}
       {desk.conflict.value && (
         <ConflictDialog
           conflict={desk.conflict.value}

@@ -12,6 +12,11 @@ const speeds = [1, 2, 4, 8] as const;
 /** What `R` plays of either end. */
 const edgeS = 2;
 
+/** Of a frame. Time stamps in whole ms lie at most 0.06 of one beside the grid at 60 frames a second. */
+const gridErrorMax = 0.25;
+/** One may be a picture at a seam. */
+const besideGridMin = 3;
+
 /**
  * Moves through a file frame by frame. Modes of `speed`: 0 stands still; 1 to 8 plays; -1 to -8 goes backwards by seeking, because
  * browsers have no reverse play. `#stretches` are played one after the other and then it stops.
@@ -21,6 +26,9 @@ export class FileTransport {
   readonly #clock: FrameClock;
   readonly frame = signal(0);
   readonly speed = signal(0);
+  /** The pictures do not lie on the grid that frames are counted by: the feed has no steady rate. */
+  readonly isUneven = signal(false);
+  #besideGrid = 0;
   #wanted: number | undefined;
   #stretches: Stretch[] = [];
   #loop: Stretch | undefined;
@@ -154,9 +162,16 @@ export class FileTransport {
     this.#callback = this.#video.requestVideoFrameCallback((_now, { mediaTime }) => {
       this.#watch();
       const shown = Math.round((mediaTime * this.#clock.rate.num) / this.#clock.rate.den);
+      this.#judgeGrid((mediaTime * this.#clock.rate.num) / this.#clock.rate.den);
       if (this.#wanted === undefined) this.frame.value = shown;
       if (this.speed.peek() > 0 && !this.#video.seeking) this.#atFrame(shown);
     });
+  }
+
+  #judgeGrid(place: number): void {
+    if (Math.abs(place - Math.round(place)) < gridErrorMax) return;
+    this.#besideGrid += 1;
+    if (this.#besideGrid >= besideGridMin) this.isUneven.value = true;
   }
 
   #atFrame(frame: number): void {

@@ -1,7 +1,7 @@
 import { bytesOf } from '../../words.ts';
-import { CopyButton } from '../../form.tsx';
 import type { RenditionState } from '../../../api/schemas/edit.ts';
 import type { ClipState } from './editor-api.ts';
+import type { EditorDesk } from './editor-desk.ts';
 
 /** What people take along; the others serve this page. */
 const presetWords: Partial<Record<RenditionState['preset'], string>> = {
@@ -19,11 +19,22 @@ const stateWords: Record<RenditionState['state'], string> = {
 };
 
 /** Each file of the clip: how it stands, and the ways to take it along. */
-export function FilesPanel({ state }: { state: ClipState }) {
+export function FilesPanel(props: { desk: EditorDesk; state: ClipState; isReadOnly: boolean }) {
+  const { desk, state, isReadOnly } = props;
   const files = state.renditions.filter(({ preset }) => presetWords[preset] !== undefined);
   return (
     <section class="editor-panel" aria-label="Files">
       <h3>Files</h3>
+      {state.deadWhy !== null && (
+        <div role="status">
+          <p class="bad">The last cut came to nothing: {state.deadWhy}</p>
+          {!isReadOnly && (
+            <button type="button" disabled={desk.isSaving.value} onClick={() => void desk.recut()}>
+              Cut again
+            </button>
+          )}
+        </div>
+      )}
       <ul class="files">
         {files.map((file) => (
           <li key={file.preset}>
@@ -38,10 +49,10 @@ export function FilesPanel({ state }: { state: ClipState }) {
               <a
                 class="button"
                 href={`${file.url}?download`}
-                download={fileName(state, file)}
+                download
                 draggable
                 title="Click to download, or drag it to a folder"
-                onDragStart={(event) => onDragStart(event, state, file)}
+                onDragStart={(event) => onDragStart(event, file.url)}
               >
                 Download
               </a>
@@ -49,35 +60,22 @@ export function FilesPanel({ state }: { state: ClipState }) {
           </li>
         ))}
       </ul>
-      <p class="file-link">
-        <span class="muted">Link to the clip</span> <CopyButton text={clipLink(state)} label="Copy link" />
-      </p>
     </section>
   );
 }
 
-/** Opens this page for whoever may. */
-export function clipLink(clip: Pick<ClipState, 'clipId'> | undefined): string {
-  return new URL(`/clips/${clip?.clipId ?? ''}`, location.href).href;
-}
-
-/** `goal-73-12-vertical.mp4`: what a person can tell apart in a folder. */
-function fileName({ draft, label, clipId }: ClipState, { preset, url }: RenditionState): string {
-  const words = (draft.title === '' ? label : draft.title).toLowerCase();
-  const slug = words
-    .replaceAll(/[^\p{L}\p{N}]+/gu, '-')
-    .replaceAll(/^-+|-+$/g, '')
-    .slice(0, 60);
-  const ending = /\.[a-z0-9]{2,4}$/.exec(url ?? '')?.[0] ?? '.mp4';
-  return `${slug === '' ? 'clip' : slug}-${clipId.slice(-6)}-${preset}${ending}`;
+/** As the server calls it when it is clicked, which is where an exported timeline looks for it. */
+function fileName(url: string): string {
+  const [folder = '', file = ''] = url.split('/').slice(-2);
+  return file.startsWith('clp_') ? file : `${folder}-${file}`;
 }
 
 /** Chromium makes a file of what is dropped on the desktop; others get the address. */
-function onDragStart(event: DragEvent, state: ClipState, file: RenditionState): void {
-  if (file.url === null || !event.dataTransfer) return;
-  const address = new URL(`${file.url}?download`, location.href).href;
-  const kind = file.url.endsWith('.mp4') ? 'video/mp4' : 'application/octet-stream';
+function onDragStart(event: DragEvent, url: string | null): void {
+  if (url === null || !event.dataTransfer) return;
+  const address = new URL(`${url}?download`, location.href).href;
+  const kind = url.endsWith('.mp4') ? 'video/mp4' : 'application/octet-stream';
   event.dataTransfer.effectAllowed = 'copy';
-  event.dataTransfer.setData('DownloadURL', `${kind}:${fileName(state, file)}:${address}`);
+  event.dataTransfer.setData('DownloadURL', `${kind}:${fileName(url)}:${address}`);
   event.dataTransfer.setData('text/uri-list', address);
 }

@@ -5,6 +5,7 @@ import { type FrameClock, framesPerSecond } from './frame-clock.ts';
 export function changeWords(entry: EditEntry, before: EditWish, clock: FrameClock): string {
   if (entry.what === 'reset') return 'back to what was found';
   if (entry.what === 'made') return 'made by hand';
+  if (entry.what === 'recut') return 'cut again';
   const changes = [
     moved('in', entry.in90k - before.in90k, clock),
     moved('out', entry.out90k - before.out90k, clock),

@@ -4,6 +4,7 @@ import type { ClipState, Draft } from './editor-api.ts';
 import type { EditorDesk } from './editor-desk.ts';
 import type { FrameClock } from './frame-clock.ts';
 import { FilesPanel } from './files-panel.tsx';
+import { LinksPanel } from './links-panel.tsx';
 import { HistoryPanel } from './history-panel.tsx';
 import { WordsPanel } from './words-panel.tsx';
 
@@ -42,7 +43,8 @@ export function Inspector(props: {
         )}
       </section>
       <WordsPanel desk={desk} draft={draft} isReadOnly={isReadOnly} />
-      <FilesPanel state={state} />
+      <FilesPanel desk={desk} state={state} isReadOnly={isReadOnly} />
+      {!isReadOnly && <LinksPanel clipId={state.clipId} />}
       <HistoryPanel state={state} clock={clock} />
     </aside>
   );

@@ -1,6 +1,7 @@
 import { columnsOf } from '../../timeline/curve.ts';
 import type { Palette } from '../../timeline/palette.ts';
 import type { Curve } from '../../timeline/timeline-data.ts';
+import { paintTickLabel } from '../../timeline/tick-label.ts';
 import { ticksOf } from '../../timeline/ticks.ts';
 import { type TimeView, xOf } from '../../timeline/time-view.ts';
 
@@ -84,7 +85,7 @@ function paintGrid(
     pen.fillStyle = palette.line;
     pen.fillRect(Math.round(xPx), label === '' ? rulerPx : 0, 1, heightPx);
     pen.fillStyle = palette.muted;
-    if (label !== '') pen.fillText(label, Math.round(xPx) + 5, rulerPx / 2);
+    paintTickLabel(pen, view, { xPx, label }, rulerPx / 2);
   }
 }
 

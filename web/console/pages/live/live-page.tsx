@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 import type { LiveChannel, LiveWall } from '../../../api/schemas/live.ts';
 import { ask } from '../../api.ts';
@@ -9,14 +9,14 @@ import { go } from '../../router.ts';
 import { may } from '../../session.ts';
 import { tell, tellFault } from '../../toasts.tsx';
 import { spanOf } from '../../words.ts';
-import { columnsFor, keepOrder, neighbourOf } from './wall-order.ts';
+import { arrange, columnsFor, neighbourOf } from './wall-order.ts';
 import { Sparkline } from '../../sparkline.tsx';
 import './live.css';
 
 const everyMs = 2_000;
 const clipSeconds = 20;
 
-/** Every channel at a glance: a still, a word, how far behind, the last minute, what waits for a decision. */
+/** Every channel at a glance, those first that need somebody: a still, a word, how far behind, the last minute, what waits for a decision. */
 export function LivePage(_props: { params: Record<string, string> }) {
   const wall = useLoaded<LiveWall>('/live', everyMs);
   const order = useSignal<readonly string[]>([]);
@@ -24,7 +24,13 @@ export function LivePage(_props: { params: Record<string, string> }) {
   const clipping = useSignal<ReadonlySet<string>>(new Set());
   const grid = useRef<HTMLUListElement>(null);
   const channels = wall.value.value?.channels ?? [];
-  const arranged = keepOrder(order.value, channels);
+  const pointedId = useSignal<string | undefined>(undefined);
+  // What is looked at when new figures come; the focus in the page, not the tile that had it last.
+  const hasFocus = grid.current?.contains(document.activeElement) ?? false;
+  const held = new Set(
+    [hasFocus ? focusId.value : undefined, pointedId.value].filter((id) => id !== undefined),
+  );
+  const arranged = arrange(order.value, channels, held);
   const shown = arranged.flatMap((id) => channels.find(({ channelId }) => channelId === id) ?? []);
   const columns = columnsFor(shown.length);
 
@@ -48,6 +54,11 @@ export function LivePage(_props: { params: Record<string, string> }) {
   useEffect(() => {
     if (arranged.join() !== order.peek().join()) order.value = arranged;
   });
+  useLayoutEffect(() => {
+    // Whatever the browser moved to sort the others, the focus stays where it was.
+    const isLost = hasFocus && !grid.current?.contains(document.activeElement);
+    if (isLost) document.getElementById(`tile-${focusId.peek() ?? ''}`)?.focus({ preventScroll: true });
+  });
   useEffect(() => {
     const move = (step: 'left' | 'right' | 'up' | 'down') => () => {
       const width = grid.current ? getComputedStyle(grid.current).gridTemplateColumns.split(' ').length : 1;
@@ -70,11 +81,6 @@ export function LivePage(_props: { params: Record<string, string> }) {
       { key: 'ArrowRight', does: 'right', shown: '→', act: move('right') },
       { key: 'ArrowUp', does: 'up', shown: '↑', act: move('up') },
       { key: 'ArrowDown', does: 'down', shown: '↓', act: move('down') },
-      {
-        key: 's',
-        does: 'sort anew: what needs somebody first',
-        act: () => (order.value = wall.value.value?.channels.map(({ channelId }) => channelId) ?? []),
-      },
     ]);
   }, [wall, order, focusId]);
 
@@ -92,9 +98,6 @@ export function LivePage(_props: { params: Record<string, string> }) {
       </p>
     );
   }
-  const sortAnew = (): void => {
-    order.value = channels.map(({ channelId }) => channelId);
-  };
   return (
     <div class="live">
       <p class="live-head">
@@ -102,9 +105,6 @@ export function LivePage(_props: { params: Record<string, string> }) {
           {channels.length} channels, {channels.filter(({ needsAttention }) => needsAttention).length} need
           somebody
         </span>
-        <button type="button" onClick={sortAnew}>
-          Sort anew
-        </button>
       </p>
       {wall.fault.value !== '' && <p class="problem">{wall.fault.value}; what follows may be old</p>}
       <ul ref={grid} class={`wall wall-${columns}`}>
@@ -114,6 +114,7 @@ export function LivePage(_props: { params: Record<string, string> }) {
             channel={channel}
             isClipping={clipping.value.has(channel.channelId)}
             onFocus={() => (focusId.value = channel.channelId)}
+            onPoint={(isOver) => (pointedId.value = isOver ? channel.channelId : undefined)}
             onClip={() => void clip(channel.channelId).catch(tellFault('No clip'))}
           />
         ))}
@@ -122,13 +123,24 @@ export function LivePage(_props: { params: Record<string, string> }) {
   );
 }
 
-function Tile(props: { channel: LiveChannel; isClipping: boolean; onFocus: () => void; onClip: () => void }) {
-  const { channel, isClipping, onFocus, onClip } = props;
+function Tile(props: {
+  channel: LiveChannel;
+  isClipping: boolean;
+  onFocus: () => void;
+  onPoint: (isOver: boolean) => void;
+  onClip: () => void;
+}) {
+  const { channel, isClipping, onFocus, onPoint, onClip } = props;
   const { channelId, name, state, reason, needsAttention, lagMs, curve, pendingCount, still } = channel;
   const isLive = state === 'live' || state === 'degraded';
   return (
-    <li class={`tile ${needsAttention ? 'needs' : ''}`}>
-      <a id={`tile-${channelId}`} href={`/channels/${channelId}`} onFocus={onFocus}>
+    <li
+      class={`tile ${needsAttention ? 'needs' : ''}`}
+      onFocusIn={onFocus}
+      onPointerEnter={() => onPoint(true)}
+      onPointerLeave={() => onPoint(false)}
+    >
+      <a id={`tile-${channelId}`} href={`/channels/${channelId}`}>
         {still ? <img src={still.url} alt="" /> : <span class="no-still muted">no picture</span>}
         <span class="tile-head">
           <b>{name}</b>

@@ -7,17 +7,19 @@ export function columnsFor(count: number): 1 | 2 | 3 | 4 {
   return count <= 9 ? 3 : 4;
 }
 
-/**
- * The order of last time, without what went and with what is new where the server puts it. Tiles never change places under the
- * hand; `S` sorts them anew.
- */
-export function keepOrder(before: readonly string[], now: readonly { channelId: string }[]): string[] {
-  const there = new Set(now.map(({ channelId }) => channelId));
-  const kept = before.filter((id) => there.has(id));
-  for (const [nth, { channelId }] of now.entries()) {
-    if (!kept.includes(channelId)) kept.splice(Math.min(nth, kept.length), 0, channelId);
+/** As the server sorts, those first that need somebody; only what is `held` (under the hand, or the eye) stays at its place meanwhile. */
+export function arrange(
+  before: readonly string[],
+  now: readonly { channelId: string }[],
+  held: ReadonlySet<string>,
+): string[] {
+  const ids = now.map(({ channelId }) => channelId);
+  const isStaying = (id: string): boolean => held.has(id) && before.includes(id);
+  const arranged = ids.filter((id) => !isStaying(id));
+  for (const [place, id] of before.entries()) {
+    if (isStaying(id) && ids.includes(id)) arranged.splice(Math.min(place, arranged.length), 0, id);
   }
-  return kept;
+  return arranged;
 }
 
 /** The tile beside one, in a grid of `columns`; undefined at the edge. */

@@ -15,17 +15,24 @@ export function WelcomePage() {
   const code = useSignal('');
 
   useEffect(() => {
-    code.value = location.hash.slice(1);
-    // It leaves the address bar and the history at once.
-    history.replaceState({}, '', '/welcome');
-    redeem({ code: code.value }).then(
-      (needed) => {
-        if (needed) state.value = needed;
-      },
-      (error: unknown) => {
-        state.value = { fault: wordsOf(error) };
-      },
-    );
+    const begin = (): void => {
+      code.value = location.hash.slice(1);
+      state.value = 'asking';
+      // It leaves the address bar and the history at once.
+      history.replaceState({}, '', '/welcome');
+      redeem({ code: code.value }).then(
+        (needed) => {
+          if (needed) state.value = needed;
+        },
+        (error: unknown) => {
+          state.value = { fault: wordsOf(error) };
+        },
+      );
+    };
+    begin();
+    // A second link in the same tab changes the fragment alone, and the page is not loaded anew.
+    addEventListener('hashchange', begin);
+    return () => removeEventListener('hashchange', begin);
   }, [code, state]);
 
   return (

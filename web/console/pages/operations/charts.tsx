@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
 import type { OperationsView } from '../../../api/schemas/operations.ts';
+import { timeOfDay } from '../../words.ts';
 
 type History = OperationsView['history'];
 
@@ -17,6 +18,14 @@ export function Charts({ history }: { history: History }) {
       <Chart title="Workers wanted" data={[times, history.desiredCount]} labels={['workers']} />
     </div>
   );
+}
+
+/** Half a worker is none. */
+const wholeSteps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+
+/** `14:05` */
+function minuteOf(atS: number): string {
+  return timeOfDay(atS * 1000).slice(0, 5);
 }
 
 function Chart({ title, data, labels }: { title: string; data: uPlot.AlignedData; labels: string[] }) {
@@ -38,9 +47,14 @@ function Chart({ title, data, labels }: { title: string; data: uPlot.AlignedData
         height: 200,
         cursor: { sync: { key: 'operations' } },
         scales: { y: { range: (_self, _min, max) => [0, Math.max(1, (max ?? 1) * 1.1)] } },
-        axes: [axis, { ...axis, size: 44 }],
+        // Room for half of the last time.
+        padding: [8, 20, 0, 0],
+        axes: [
+          { ...axis, size: 30, values: (_self, atS) => atS.map(minuteOf) },
+          { ...axis, size: 44, incrs: wholeSteps },
+        ],
         series: [
-          {},
+          { label: 'time', value: (_self, atS) => (atS === null ? '--' : minuteOf(atS)) },
           ...labels.map((label) => ({
             label,
             stroke: colour('--accent'),

@@ -5,6 +5,7 @@ import { bindKeys } from '../../keys.ts';
 import { lazy } from '../../lazy.tsx';
 import { useLoaded } from '../../load.ts';
 import { bytesOf, dateOf, spanOf } from '../../words.ts';
+import { DeadCuts } from './dead-cuts.tsx';
 import { DeadSegments } from './dead-segments.tsx';
 import './operations.css';
 
@@ -38,6 +39,7 @@ export function OperationsPage(_props: { params: Record<string, string> }) {
       <Workers now={now} />
       <Decisions decisions={now.decisions} />
       <Failures failures={now.failures} />
+      <DeadCuts cuts={now.deadCuts} onRecut={view.again} />
       <DeadSegments />
     </div>
   );

@@ -1,5 +1,6 @@
 import type { WaterfallBody } from '../../../api/schemas/clip.ts';
 import { useLoaded } from '../../load.ts';
+import { NotFound } from '../../not-found.tsx';
 import { spanOf } from '../../words.ts';
 import { slowestOf, stretchesOf, wayOf, type Stretch } from './waterfall.ts';
 import './operations.css';
@@ -7,7 +8,8 @@ import './operations.css';
 /** Whistle to visible, and which step took longest. */
 export function WaterfallPage({ params }: { params: Record<string, string> }) {
   const id = params['id'] ?? '';
-  const { value, fault } = useLoaded<WaterfallBody>(`/clips/${encodeURIComponent(id)}/waterfall`);
+  const { value, fault, isMissing } = useLoaded<WaterfallBody>(`/clips/${encodeURIComponent(id)}/waterfall`);
+  if (isMissing.value) return <NotFound what={`There is no clip "${id}".`} />;
   if (fault.value !== '') {
     return (
       <p class="problem" role="alert">

@@ -12,8 +12,9 @@ export function ActionBar(props: {
   onDecide: (decision: ReviewMoment['decision']) => void;
   onAspect: (aspect: Aspect) => void;
   onCopy: () => void;
+  onExport: () => void;
 }) {
-  const { moment, markedCount, mayReview, aspect, onDecide, onAspect, onCopy } = props;
+  const { moment, markedCount, mayReview, aspect, onDecide, onAspect, onCopy, onExport } = props;
   const many = markedCount > 1 ? ` ${markedCount}` : '';
   return (
     <div class="action-bar" role="toolbar" aria-label="What to do with it">
@@ -46,8 +47,18 @@ export function ActionBar(props: {
           <a class="button" href={`${moment.videoUrl}?download`} download>
             Download <kbd>D</kbd>
           </a>
-          <button type="button" onClick={onCopy}>
-            Copy link <kbd>Y</kbd>
+          {mayReview && (
+            <button
+              type="button"
+              aria-keyshortcuts="Y"
+              title="An address that plays this clip for anybody, for a week"
+              onClick={onCopy}
+            >
+              Copy link <kbd>Y</kbd>
+            </button>
+          )}
+          <button type="button" aria-haspopup="dialog" aria-keyshortcuts="Shift+D" onClick={onExport}>
+            Export{many}
           </button>
           <a class="button" href={`/operations/clips/${moment.clipId}`}>
             Where the time went

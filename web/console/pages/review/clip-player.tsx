@@ -2,6 +2,8 @@ import { signal, useSignal, type Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
 import type { ReviewMoment } from '../../../api/schemas/review.ts';
+import { cutAgain } from '../../cut-again.ts';
+import { may } from '../../session.ts';
 import { clockOf } from '../../words.ts';
 import { FileTransport } from '../editor/file-transport.ts';
 
@@ -10,6 +12,9 @@ export type Aspect = '16:9' | '9:16' | '1:1';
 /** What is heard: browsers start silent until somebody has touched the page; the choice is kept. */
 const mutedKey = 'touchline.muted';
 const isMuted = signal(localStorage.getItem(mutedKey) !== 'no');
+
+/** Behind the frame that answers a key, and long before the next key. */
+const settleMs = 60;
 
 /**
  * Plays the clip that is looked at, on a loop, and has the next ones ready: each file has an element of its own, and the right one
@@ -27,6 +32,7 @@ export function ClipPlayer(props: {
   );
   const files = useRef(new Map<string, HTMLVideoElement>());
   const place = useSignal({ atMs: 0, bufferedMs: 0 });
+  const ready = useSignal<readonly string[]>([]);
   const url = moment.videoUrl;
 
   useEffect(() => {
@@ -66,25 +72,33 @@ export function ClipPlayer(props: {
     };
   }, [url, moment.id, transport, place]);
 
-  const wanted = [moment, ...upcoming].filter((one) => one.videoUrl !== null);
+  const wanted = [moment, ...upcoming].flatMap((one) => one.videoUrl ?? []);
+  const wantedText = wanted.join(' ');
+  useEffect(() => {
+    // Making an element and taking one away each cost more than a frame: the answer to the key is painted first.
+    const timer = setTimeout(() => (ready.value = wantedText.split(' ').filter(Boolean)), settleMs);
+    return () => clearTimeout(timer);
+  }, [wantedText, ready]);
+  // In an order that does not depend on which is shown: a video that is moved in the page stops.
+  const drawn = [...new Set([...ready.value, ...wanted.slice(0, url === null ? 0 : 1)])].toSorted();
   const durationMs = moment.durationMs ?? 0;
   return (
     <div class="player">
       <div class={`screen screen-${aspect.replace(':', 'x')}`}>
-        {wanted.map((one) => (
+        {drawn.map((one) => (
           <video
-            key={one.videoUrl}
+            key={one}
             ref={(element) => {
-              if (element) files.current.set(one.videoUrl ?? '', element);
-              else files.current.delete(one.videoUrl ?? '');
+              if (element) files.current.set(one, element);
+              else files.current.delete(one);
             }}
-            class={one.videoUrl === url ? 'active' : ''}
-            src={one.videoUrl ?? undefined}
+            class={one === url ? 'active' : ''}
+            src={one}
             preload="auto"
             loop
             playsInline
             muted={isMuted.value}
-            aria-hidden={one.videoUrl !== url}
+            aria-hidden={one !== url}
             tabIndex={-1}
             onClick={() => transport.value?.togglePlay()}
           />
@@ -94,6 +108,11 @@ export function ClipPlayer(props: {
             {moment.state === 'failed'
               ? `The clip could not be cut: ${moment.stateReason ?? 'unknown'}`
               : 'The clip is being cut'}
+            {moment.state === 'failed' && may('review') && (
+              <button type="button" onClick={() => void cutAgain(moment.clipId)}>
+                Cut again
+              </button>
+            )}
           </p>
         )}
       </div>

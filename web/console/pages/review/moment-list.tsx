@@ -1,18 +1,22 @@
-import { useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useComputed, useSignal } from '@preact/signals';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 
 import type { ReviewMoment } from '../../../api/schemas/review.ts';
 import { clockOf, timeOfDay } from '../../words.ts';
 import { laneWords, momentRowPx, rowsOf, topOf, visibleRows } from './queue.ts';
 import type { ReviewStore } from './review-store.ts';
 
+const noCounts = { must: 0, likely: 0, maybe: 0 };
+
 /** The queue as a list. Of two thousand rows those in sight are in the page; what comes in above moves nothing that is seen. */
 export function MomentList({ store }: { store: ReviewStore }) {
   const box = useRef<HTMLDivElement>(null);
   const view = useSignal({ topPx: 0, heightPx: 800 });
   const anchor = useRef<{ id: string; topPx: number } | undefined>(undefined);
-  const counts = store.about.value?.counts ?? { must: 0, likely: 0, maybe: 0 };
-  const rows = rowsOf(store.order.value, counts);
+  const counts = store.about.value?.counts ?? noCounts;
+  const order = store.order.value;
+  // Not at every step of the scrollbar.
+  const rows = useMemo(() => rowsOf(order, counts), [order, counts]);
   const focusId = store.focusId.value;
 
   useEffect(() => {
@@ -43,7 +47,7 @@ export function MomentList({ store }: { store: ReviewStore }) {
       if (hidden) element.scrollTop = topPx - element.clientHeight / 2 + momentRowPx / 2;
     }
     anchor.current = { id: focusId, topPx };
-  });
+  }, [rows, focusId]);
 
   const { from, to, offsetPx, totalPx } = visibleRows(rows, view.value.topPx, view.value.heightPx);
   return (
@@ -78,14 +82,16 @@ export function MomentList({ store }: { store: ReviewStore }) {
 function MomentRow({ moment, store }: { moment: ReviewMoment; store: ReviewStore }) {
   const { id, lane, label, title, score, isByHand, channelName, peakWallMs, durationMs, thumbnailUrl } =
     moment;
-  const isMarked = store.marked.value.has(id);
+  // A row is drawn again when this changes for it, not whenever another is looked at.
+  const isMarked = useComputed(() => store.marked.value.has(id)).value;
+  const isFocused = useComputed(() => store.focusId.value === id).value;
   return (
     <div
       id={id}
       class={`row row-${lane} ${moment.decision}`}
       role="option"
       aria-selected={isMarked}
-      aria-current={id === store.focusId.value ? 'true' : undefined}
+      aria-current={isFocused ? 'true' : undefined}
       onClick={(event) => {
         if (event.shiftKey) store.markTo(id);
         else if (event.ctrlKey || event.metaKey) store.toggleMark(id);

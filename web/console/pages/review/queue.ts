@@ -1,3 +1,4 @@
+import { firstIndex } from '../../../../core/first-index.ts';
 import type { Lane, ReviewMoment } from '../../../api/schemas/review.ts';
 
 /** The order of the queue, and where things are in its list. No DOM in here. */
@@ -6,13 +7,15 @@ export const lanes: readonly Lane[] = ['must', 'likely', 'maybe'];
 
 export const laneWords: Record<Lane, string> = { must: 'Must see', likely: 'Likely', maybe: 'Maybe' };
 
+const laneRank: Record<Lane, number> = { must: 0, likely: 1, maybe: 2 };
+
 type Ranked = Pick<ReviewMoment, 'id' | 'lane' | 'peakWallMs'>;
 
 /** By lane, in it the newest first; ties in a fixed order, so that nothing swaps places between two looks. */
 export function inOrder<T extends Ranked>(moments: Iterable<T>): T[] {
   return [...moments].toSorted(
     (one, other) =>
-      lanes.indexOf(one.lane) - lanes.indexOf(other.lane) ||
+      laneRank[one.lane] - laneRank[other.lane] ||
       other.peakWallMs - one.peakWallMs ||
       (one.id < other.id ? -1 : 1),
   );
@@ -36,23 +39,30 @@ export function nextFocus(
   return (behind ?? before ?? order.find(({ id }) => !leaving.has(id)))?.id;
 }
 
-export type Row = { kind: 'lane'; lane: Lane; count: number } | { kind: 'moment'; id: string };
+/** `topPx`: where it begins in the list. */
+export type Row = { topPx: number } & (
+  | { kind: 'lane'; lane: Lane; count: number }
+  | { kind: 'moment'; id: string }
+);
 
 export const laneRowPx = 34;
 export const momentRowPx = 76;
 
 /** Lane headings and moments, as one list. */
 export function rowsOf(order: readonly Ranked[], counts: Record<Lane, number>): Row[] {
-  return lanes.flatMap((lane): Row[] => {
+  const rows: Row[] = [];
+  let topPx = 0;
+  for (const lane of lanes) {
     const own = order.filter((one) => one.lane === lane);
-    if (own.length === 0) return [];
-    const heading = { kind: 'lane' as const, lane, count: Math.max(counts[lane], own.length) };
-    return [heading, ...own.map(({ id }) => ({ kind: 'moment' as const, id }))];
-  });
-}
-
-export function rowPx(row: Row): number {
-  return row.kind === 'lane' ? laneRowPx : momentRowPx;
+    if (own.length === 0) continue;
+    rows.push({ topPx, kind: 'lane', lane, count: Math.max(counts[lane], own.length) });
+    topPx += laneRowPx;
+    for (const { id } of own) {
+      rows.push({ topPx, kind: 'moment', id });
+      topPx += momentRowPx;
+    }
+  }
+  return rows;
 }
 
 /** Rows that a window of `heightPx` shows from `topPx` on, with some above and below, and where the first one begins. */
@@ -62,30 +72,19 @@ export function visibleRows(
   heightPx: number,
 ): { from: number; to: number; offsetPx: number; totalPx: number } {
   const sparePx = 400;
-  let at = 0;
-  let from = rows.length;
-  let to = rows.length;
-  let offsetPx = 0;
-  for (const [nth, row] of rows.entries()) {
-    const end = at + rowPx(row);
-    if (end >= topPx - sparePx && nth < from) {
-      from = nth;
-      offsetPx = at;
-    }
-    if (at > topPx + heightPx + sparePx && nth < to) to = nth;
-    at = end;
-  }
-  return { from: Math.min(from, to), to, offsetPx, totalPx: at };
+  const from = firstIndex(rows, (row) => endPx(row) >= topPx - sparePx);
+  const to = firstIndex(rows, (row) => row.topPx > topPx + heightPx + sparePx);
+  const last = rows.at(-1);
+  return { from, to, offsetPx: rows[from]?.topPx ?? 0, totalPx: last ? endPx(last) : 0 };
+}
+
+function endPx(row: Row): number {
+  return row.topPx + (row.kind === 'lane' ? laneRowPx : momentRowPx);
 }
 
 /** Where a moment's row begins; undefined when it is not in the list. */
 export function topOf(rows: readonly Row[], id: string): number | undefined {
-  let at = 0;
-  for (const row of rows) {
-    if (row.kind === 'moment' && row.id === id) return at;
-    at += rowPx(row);
-  }
-  return undefined;
+  return rows.find((row) => row.kind === 'moment' && row.id === id)?.topPx;
 }
 
 /** From the focused moment to `id`, both included: what Shift marks. */

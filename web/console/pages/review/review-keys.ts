@@ -14,6 +14,7 @@ export function reviewKeys(page: {
   decide: (decision: Decision) => void;
   nextAspect: () => void;
   copyLink: () => void;
+  exportThem: () => void;
 }): KeyBinding[] {
   const { store, transport, decide } = page;
   const moves = (act: (transport: FileTransport) => void) => () => {
@@ -69,7 +70,8 @@ export function reviewKeys(page: {
     },
     { key: 'v', does: 'the next shape of the picture', act: page.nextAspect },
     { key: 'd', does: 'download', act: () => download(store.focused.value?.videoUrl) },
-    { key: 'y', does: 'copy the link', act: page.copyLink },
+    { key: 'y', does: 'copy a link for anybody', act: page.copyLink },
+    { key: 'Shift+d', does: 'export for an editing program', shown: 'Shift D', act: page.exportThem },
     { key: '/', does: 'search', act: () => document.getElementById('review-search')?.focus() },
   ];
 

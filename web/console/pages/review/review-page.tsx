@@ -1,20 +1,24 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 
+import type { ReviewMoment } from '../../../api/schemas/review.ts';
 import { wordsOf } from '../../api.ts';
+import { copyClipLink } from '../../clip-link.ts';
+import { ExportDialog, type Exportable } from '../../export-dialog.tsx';
 import { bindKeys } from '../../keys.ts';
 import { may } from '../../session.ts';
-import { tell, tellFault } from '../../toasts.tsx';
+import { tell } from '../../toasts.tsx';
+import { useModal } from '../../use-modal.ts';
+import { clockOf } from '../../words.ts';
 import type { FileTransport } from '../editor/file-transport.ts';
 import { ActionBar } from './action-bar.tsx';
 import { ClipPlayer, type Aspect } from './clip-player.tsx';
-import { copyText } from '../../form.tsx';
 import { EmptyQueue } from './empty-queue.tsx';
 import { MomentList } from './moment-list.tsx';
+import { openReviewStore } from './open-review-store.ts';
 import { pendingCount } from './pending-decisions.ts';
 import { ReviewFilters } from './review-filters.tsx';
 import { reviewKeys } from './review-keys.ts';
-import { ReviewStore } from './review-store.ts';
 import { useClaim } from './use-claim.ts';
 import { WhyPanel } from './why-panel.tsx';
 import './review.css';
@@ -23,10 +27,11 @@ const aspects: readonly Aspect[] = ['16:9', '9:16', '1:1'];
 
 /** The editor's home: one moment at a time, ranked, with its reasons; a key decides and the next one plays. */
 export function ReviewPage(_props: { params: Record<string, string> }) {
-  const store = useMemo(() => new ReviewStore(), []);
+  const store = useMemo(openReviewStore, []);
   const transport = useSignal<FileTransport | undefined>(undefined);
   const aspect = useSignal<Aspect>('16:9');
   const asking = useSignal<{ ids: string[]; decision: Decision } | undefined>(undefined);
+  const exporting = useSignal<readonly Exportable[] | undefined>(undefined);
   useEffect(() => store.start(), [store]);
 
   const decide = (decision: Decision): void => {
@@ -38,13 +43,17 @@ export function ReviewPage(_props: { params: Record<string, string> }) {
   };
   const copyLink = (): void => {
     const moment = store.focused.value;
-    if (moment) void copyClipLink(moment.clipId).catch(tellFault('The link could not be copied'));
+    if (moment) void copyClipLink(moment.clipId);
+  };
+  const exportThem = (): void => {
+    const chosen = store.subjects.flatMap((id) => store.moments.value.get(id) ?? []);
+    if (chosen.length > 0) exporting.value = inTime(chosen).map(exportable);
   };
   const nextAspect = (): void => {
     aspect.value = aspects[(aspects.indexOf(aspect.value) + 1) % aspects.length] ?? '16:9';
   };
   useEffect(
-    () => bindKeys('Review', reviewKeys({ store, transport, decide, nextAspect, copyLink })),
+    () => bindKeys('Review', reviewKeys({ store, transport, decide, nextAspect, copyLink, exportThem })),
     [store, transport],
   );
 
@@ -88,12 +97,16 @@ export function ReviewPage(_props: { params: Record<string, string> }) {
               onDecide={decide}
               onAspect={(one) => (aspect.value = one)}
               onCopy={copyLink}
+              onExport={exportThem}
             />
           </section>
           <WhyPanel moment={moment} />
         </>
       ) : (
         <EmptyQueue store={store} />
+      )}
+      {exporting.value && (
+        <ExportDialog clips={exporting.value} onClose={() => (exporting.value = undefined)} />
       )}
       {asking.value && (
         <Confirm
@@ -114,11 +127,7 @@ type Decision = 'undecided' | 'approved' | 'rejected';
 
 /** Many at once are asked for with their number: a slip of the finger must not decide a hundred. */
 function Confirm(props: { ids: string[]; decision: Decision; onYes: () => void; onNo: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    dialog.current?.showModal();
-    return bindKeys('Confirm', [], true);
-  }, []);
+  const dialog = useModal('Confirm');
   const verb = { approved: 'Approve', rejected: 'Reject', undecided: 'Put back' }[props.decision];
   return (
     <dialog ref={dialog} aria-labelledby="confirm-title" onClose={props.onNo}>
@@ -137,8 +146,11 @@ function Confirm(props: { ids: string[]; decision: Decision; onYes: () => void; 
   );
 }
 
-/** The clip's page: whoever opens it signs in. */
-async function copyClipLink(clipId: string): Promise<void> {
-  await copyText(new URL(`/clips/${clipId}`, location.href).href);
-  tell('The link is copied');
+/** As they were played, whatever lane they are in. */
+function inTime(moments: readonly ReviewMoment[]): ReviewMoment[] {
+  return moments.toSorted((one, other) => one.peakWallMs - other.peakWallMs);
+}
+
+function exportable({ clipId, title, label, peakMs }: ReviewMoment): Exportable {
+  return { clipId, name: `${title || label} at ${clockOf(peakMs)}` };
 }

@@ -1,12 +1,9 @@
 import { computed, signal } from '@preact/signals';
 
 import type { Lane, ReviewMoment, ReviewPage } from '../../../api/schemas/review.ts';
-import { ask } from '../../api.ts';
-import { listen } from '../../live/live-events.ts';
-import { me } from '../../session.ts';
-import { tell, tellFault } from '../../toasts.tsx';
-import { addDecision, openDecisions, pendingDecisionOf } from './pending-decisions.ts';
+import type { DecisionOutbox } from './decision-outbox.ts';
 import { inOrder, nextFocus, rangeBetween } from './queue.ts';
+import { ReadOrder } from './read-order.ts';
 
 type Decision = ReviewMoment['decision'];
 
@@ -17,14 +14,33 @@ export interface Filter {
   q: string;
 }
 
+interface Options {
+  /** @throws where the server says no or nothing */
+  ask: <T>(path: string) => Promise<T>;
+  listen: (listener: {
+    onRefresh(): void;
+    onEvent(event: { kind: string; subjectId: string | null }): void;
+  }) => () => void;
+  decisions: Pick<DecisionOutbox, 'open' | 'add' | 'wanted'>;
+  myName: () => string | null;
+  tell: (text: string, action?: { label: string; act(): void }) => void;
+  tellFault: (what: string) => (error: unknown) => void;
+}
+
 const pageSize = 500;
 /** Many events about one clip come together. */
 const gatherMs = 120;
+const againMs = 3_000;
 const idsAtOnce = 100;
 const undoMax = 100;
 
+interface Found {
+  read: number;
+  moment: ReviewMoment;
+}
+
 interface Undo {
-  before: Map<string, Decision>;
+  before: readonly ReviewMoment[];
   focusId: string | undefined;
 }
 
@@ -43,37 +59,54 @@ export class ReviewStore {
     const at = this.order.value.findIndex(({ id }) => id === this.focusId.value);
     return this.order.value.slice(at + 1, at + 3);
   });
+  readonly #options: Options;
+  readonly #reads = new ReadOrder();
   readonly #undos: Undo[] = [];
   #loads = 0;
+  #isStarted = false;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
 
   /** Reads the queue and follows what happens until the returned function is called. */
   start(): () => void {
     let waiting = new Set<string>();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const gather = (id: string): void => {
-      waiting.add(id);
+    const gather = (ids: Iterable<string>): void => {
+      for (const id of ids) waiting.add(id);
+      if (waiting.size === 0 || !this.#isStarted) return;
       timer ??= setTimeout(() => {
         timer = undefined;
-        const ids = [...waiting];
+        const some = [...waiting];
         waiting = new Set();
-        void this.#refresh(ids);
+        // Nobody tells of them a second time: what could not be read is read when the server is back.
+        void this.#refresh(some).then((unread) => {
+          if (unread.length > 0) setTimeout(() => gather(unread), againMs);
+        });
       }, gatherMs);
     };
-    openDecisions((ids, error) => {
-      tellFault('The decision was refused')(error);
-      void this.#refresh(ids);
+    this.#isStarted = true;
+    const { decisions, listen, tellFault } = this.#options;
+    const stopHearing = decisions.open(({ ids, error }) => {
+      if (error !== undefined) tellFault('The decision was refused')(error);
+      // What was heard of them meanwhile was covered by the wish; and what is still being read may be from before it.
+      this.#reads.touch(ids);
+      gather(ids);
     });
     void this.load();
     const stop = listen({
       onRefresh: () => void this.load(),
       onEvent: ({ kind, subjectId }) => {
         if (subjectId === null) return;
-        if (kind.startsWith('moment.')) gather(subjectId);
-        if (kind.startsWith('clip.')) gather(subjectId.replace(/^clp_/, 'mom_'));
+        if (kind.startsWith('moment.')) gather([subjectId]);
+        if (kind.startsWith('clip.')) gather([subjectId.replace(/^clp_/, 'mom_')]);
       },
     });
     return () => {
+      this.#isStarted = false;
       clearTimeout(timer);
+      stopHearing();
       stop();
     };
   }
@@ -87,22 +120,30 @@ export class ReviewStore {
   async load(): Promise<void> {
     this.#loads += 1;
     const mine = this.#loads;
+    const begun = this.#reads.begin();
     try {
-      const found = new Map<string, ReviewMoment>();
+      const found = new Map<string, Found>();
       let cursor: string | null = null;
       do {
-        const page: ReviewPage = await ask<ReviewPage>(`/review?${this.#query(cursor)}`);
+        const read = this.#reads.begin();
+        const page: ReviewPage = await this.#options.ask<ReviewPage>(`/review?${this.#query(cursor)}`);
         if (mine !== this.#loads) return;
-        for (const moment of page.moments) found.set(moment.id, this.#asWanted(moment));
+        for (const moment of page.moments) {
+          if (this.#reads.take(read, moment.id)) found.set(moment.id, { read, moment });
+        }
         const { moments: _, next, ...about } = page;
         this.about.value = about;
         // The first page is shown while the others come.
-        this.#show(found);
+        this.#show(this.#withNewer(found, begun));
         cursor = next;
       } while (cursor !== null);
       this.fault.value = undefined;
     } catch (error) {
-      if (mine === this.#loads) this.fault.value = error;
+      if (mine !== this.#loads) return;
+      this.fault.value = error;
+      setTimeout(() => {
+        if (mine === this.#loads && this.#isStarted) void this.load();
+      }, againMs);
     }
   }
 
@@ -151,18 +192,14 @@ export class ReviewStore {
     const focusId = this.focusId.value;
     const next = nextFocus(this.order.value, leaving, focusId);
     if (changing.length > 0) {
-      const undo = { before: new Map(changing.map((one) => [one.id, one.decision])), focusId };
+      const undo = { before: changing, focusId };
       this.#undos.push(undo);
       if (this.#undos.length > undoMax) this.#undos.shift();
-      addDecision(
-        changing.map(({ id }) => id),
-        decision,
-      );
-      this.#put(changing.map((one) => ({ ...one, decision, decidedBy: me.value?.name ?? null })));
+      this.#want(changing.map((one) => ({ ...one, decision, decidedBy: this.#options.myName() })));
       this.#count(changing, decision);
       const words = { approved: 'Approved', rejected: 'Rejected', undecided: 'Undecided again' }[decision];
       const many = changing.length > 1 ? `: ${changing.length} moments` : '';
-      tell(`${words}${many}`, { label: 'Undo (Ctrl+Z)', act: () => this.undo(undo) });
+      this.#options.tell(`${words}${many}`, { label: 'Undo (Ctrl+Z)', act: () => this.undo(undo) });
     }
     this.marked.value = new Set();
     if (focusId === undefined || leaving.has(focusId))
@@ -173,49 +210,66 @@ export class ReviewStore {
   undo(which = this.#undos.at(-1)): void {
     const last = this.#undos.find((one) => one === which);
     if (!last) {
-      tell('Nothing to undo');
+      this.#options.tell('Nothing to undo');
       return;
     }
-    for (const decision of ['undecided', 'approved', 'rejected'] as const) {
-      const ids = [...last.before].flatMap(([id, before]) => (before === decision ? [id] : []));
-      addDecision(ids, decision);
-    }
     this.#undos.splice(this.#undos.indexOf(last), 1);
+    // As it is now, where it is still shown: its clip may have been made anew since.
+    this.#want(
+      last.before.map((one) => ({
+        ...(this.moments.value.get(one.id) ?? one),
+        decision: one.decision,
+        decidedBy: one.decidedBy,
+      })),
+    );
     this.focus(last.focusId);
-    void this.#refresh([...last.before.keys()], last.before);
   }
 
-  async #refresh(ids: readonly string[], wanted?: ReadonlyMap<string, Decision>): Promise<void> {
+  /** Shown so from now on, and on its way to the server. */
+  #want(moments: readonly ReviewMoment[]): void {
+    for (const decision of ['undecided', 'approved', 'rejected'] as const) {
+      const ids = moments.flatMap((one) => (one.decision === decision ? [one.id] : []));
+      this.#options.decisions.add(ids, decision);
+    }
+    this.#reads.touch(moments.map(({ id }) => id));
+    this.#put(moments);
+  }
+
+  /** @returns those that could not be read */
+  async #refresh(ids: readonly string[]): Promise<string[]> {
+    const unread: string[] = [];
     for (let from = 0; from < ids.length; from += idsAtOnce) {
       const some = ids.slice(from, from + idsAtOnce);
       const query = new URLSearchParams(this.#query(null));
       query.set('ids', some.join(','));
       query.set('decision', 'all');
+      const read = this.#reads.begin();
       try {
-        const page = await ask<ReviewPage>(`/review?${query.toString()}`);
-        const found = page.moments.map((one) => {
-          const decision = wanted?.get(one.id);
-          return decision === undefined ? this.#asWanted(one) : { ...one, decision };
-        });
-        const gone = some.filter((id) => !found.some((one) => one.id === id));
-        this.#put(found, gone);
+        const page = await this.#options.ask<ReviewPage>(`/review?${query.toString()}`);
+        const asked = new Set(some.filter((id) => this.#reads.take(read, id)));
+        const found = page.moments.filter(({ id }) => asked.has(id));
+        for (const { id } of found) asked.delete(id);
+        this.#put(this.#asWanted(found), [...asked]);
+        this.fault.value = undefined;
       } catch (error) {
         this.fault.value = error;
+        unread.push(...some);
       }
     }
     void this.#readCounts();
+    return unread;
   }
 
   async #readCounts(): Promise<void> {
     const query = new URLSearchParams(this.#query(null));
     query.set('limit', '1');
-    const page = await ask<ReviewPage>(`/review?${query.toString()}`).catch(() => undefined);
+    const page = await this.#options.ask<ReviewPage>(`/review?${query.toString()}`).catch(() => undefined);
     if (!page) return;
     const { moments: _, next: _next, ...about } = page;
     this.about.value = about;
   }
 
-  /** Keeps what fits the filter, and whatever is looked at: that one never vanishes under somebody's eyes. */
+  /** Keeps what fits the filter. */
   #put(changed: readonly ReviewMoment[], gone: readonly string[] = []): void {
     const moments = new Map(this.moments.value);
     for (const moment of changed) {
@@ -235,10 +289,25 @@ export class ReviewStore {
     this.focus(nextFocus(before, left, focusId) ?? this.order.value[0]?.id);
   }
 
+  /** What a load has found, and what has happened to the queue since it began: each as it was learned last. */
+  #withNewer(found: ReadonlyMap<string, Found>, begun: number): ReadonlyMap<string, ReviewMoment> {
+    const newest = [...found.values()].filter(({ read, moment }) => this.#reads.isNewest(read, moment.id));
+    const since = [...this.moments.value.values()].filter(
+      ({ id }) => !this.#reads.isNewest(found.get(id)?.read ?? begun, id),
+    );
+    const loaded = this.#asWanted(newest.map(({ moment }) => moment));
+    return new Map(
+      [...loaded.filter(({ decision }) => this.#fits(decision)), ...since].map((one) => [one.id, one]),
+    );
+  }
+
   /** The server may not have heard yet what was decided here. */
-  #asWanted(moment: ReviewMoment): ReviewMoment {
-    const decision = pendingDecisionOf(moment.id);
-    return decision === undefined ? moment : { ...moment, decision };
+  #asWanted(moments: readonly ReviewMoment[]): ReviewMoment[] {
+    const wanted = this.#options.decisions.wanted();
+    return moments.map((moment) => {
+      const decision = wanted.get(moment.id);
+      return decision === undefined ? moment : { ...moment, decision };
+    });
   }
 
   #count(changed: readonly ReviewMoment[], decision: Decision): void {

@@ -7,6 +7,7 @@ import { AccountSettings } from './account-settings.tsx';
 import { TokenSettings } from './token-settings.tsx';
 import { UserSettings } from './user-settings.tsx';
 import { ViewSettings } from './view-settings.tsx';
+import { WebhookSettings } from './webhook-settings.tsx';
 import './settings.css';
 
 interface Tab {
@@ -19,6 +20,7 @@ const tabs: readonly Tab[] = [
   { name: 'You', scope: 'read', panel: AccountSettings },
   { name: 'View', scope: 'read', panel: ViewSettings },
   { name: 'Tokens', scope: 'read', panel: TokenSettings },
+  { name: 'Webhooks', scope: 'operate', panel: WebhookSettings },
   { name: 'People', scope: 'admin', panel: UserSettings },
 ];
 

@@ -1,3 +1,5 @@
+import { firstIndex } from '../../../../core/first-index.ts';
+
 /** What ties run time to the clock on the wall: each segment knows both of its start. */
 export interface ClockSegment {
   fromMs: number;
@@ -18,14 +20,7 @@ export function runMsOf(segments: readonly ClockSegment[], wallMs: number, start
 
 /** Both times ascend from segment to segment. */
 function lastWith<T>(sorted: readonly T[], holds: (one: T) => boolean): T | undefined {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const one = sorted[middle];
-    if (one !== undefined && holds(one)) low = middle + 1;
-    else high = middle;
-  }
-  return sorted[low - 1];
+  return sorted[firstIndex(sorted, (one) => !holds(one)) - 1];
 }
 
 /** A piece of a playlist as hls.js knows it: `startS` in the video, `wallMs` from EXT-X-PROGRAM-DATE-TIME. */

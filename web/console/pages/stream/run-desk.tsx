@@ -45,10 +45,13 @@ export function RunDesk({ run, channel }: { run: RunBody; channel: ChannelBody }
   // A link to a moment: `?moment=mom_1`.
   useEffect(() => {
     const wanted = new URLSearchParams(location.search).get('moment');
+    let isSaid = false;
     const stop = answer.subscribe((now) => {
-      const moment = now?.moments.find(({ id }) => id === wanted);
-      if (!moment || selectedId.peek() !== undefined) return;
-      select(moment);
+      if (!now || wanted === null || selectedId.peek() !== undefined) return;
+      const moment = now.moments.find(({ id }) => id === wanted);
+      if (moment) return select(moment);
+      if (!isSaid) tell(`There is no moment "${wanted}" in this run`, undefined, 'bad');
+      isSaid = true;
     });
     return stop;
   }, [run.id]);

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 
 import { listen } from '../../live/live-events.ts';
 import { useLoaded } from '../../load.ts';
+import { NotFound } from '../../not-found.tsx';
 import { ChannelHeader } from './channel-header.tsx';
 import type { ChannelBody } from '../../../api/schemas/channel.ts';
 import { keepFocus } from '../editor/keep-focus.ts';
@@ -18,7 +19,12 @@ export function StreamPage({ params }: { params: Record<string, string> }) {
 }
 
 function ChannelStream({ channelId }: { channelId: string }) {
-  const { value: channel, fault, again } = useLoaded<ChannelBody>(`/channels/${channelId}`, 10_000);
+  const {
+    value: channel,
+    fault,
+    isMissing,
+    again,
+  } = useLoaded<ChannelBody>(`/channels/${encodeURIComponent(channelId)}`, 10_000);
   const runs = useSignal<readonly RunBody[] | undefined>(undefined);
   const chosenId = useSignal(new URLSearchParams(location.search).get('run'));
 
@@ -46,6 +52,7 @@ function ChannelStream({ channelId }: { channelId: string }) {
     };
   }, [channelId]);
 
+  if (isMissing.value) return <NotFound what={`There is no channel "${channelId}".`} />;
   if (!channel.value) {
     if (fault.value === '') return <p class="loading">Loading</p>;
     return (
@@ -64,6 +71,11 @@ function ChannelStream({ channelId }: { channelId: string }) {
   return (
     <div class="stream-page" onMouseDown={keepFocus}>
       <ChannelHeader channel={channel.value} runs={all} runId={run?.id} onRun={choose} onChange={again} />
+      {runs.value && chosenId.value !== null && run?.id !== chosenId.value && (
+        <p class="problem" role="alert">
+          There is no run "{chosenId.value}" among the last of this channel: the newest is shown.
+        </p>
+      )}
       {run ? (
         <RunDesk key={run.id} run={run} channel={channel.value} />
       ) : (
