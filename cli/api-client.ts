@@ -24,6 +24,19 @@ export class ApiClient {
     return (response.status === 204 ? undefined : await response.json()) as T;
   }
 
+  /** What the server makes of `body` as a file, under the name that it gives to it. */
+  async file(path: string, body: unknown): Promise<{ name: string; text: string }> {
+    const response = await this.#ask('POST', path, body);
+    const name = /filename="([\w.-]+)"/.exec(response.headers.get('content-disposition') ?? '')?.[1];
+    return { name: name ?? 'export', text: await response.text() };
+  }
+
+  /** The bytes of a clip's file, wherever the server says that they lie. */
+  async media(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const { body } = await this.#ask('GET', path, undefined, signal);
+    return body ?? new ReadableStream();
+  }
+
   async put<T>(path: string, body: unknown): Promise<T> {
     return (await (await this.#ask('PUT', path, body)).json()) as T;
   }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
 import { analyticsSettings } from '../analytics/analytics-settings.ts';
+import { webhookSettings } from '../control/webhooks/webhook-settings.ts';
 import { TouchlineError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { readSettings, type Setting, type SettingOrigin, type SettingsOf } from '../core/settings.ts';
@@ -63,6 +64,7 @@ const settings = {
   ...storeSettings,
   ...queueSettings,
   ...scalingSettings,
+  ...webhookSettings,
 } satisfies Record<string, Setting>;
 
 /** Every setting, resolved. Read once at the start by a command, handed down in parts. */

@@ -72,8 +72,18 @@ export async function leaveNote(
 
 /** The token of this home: drawn once, 160 bits, kept in a file that its user alone can read. */
 export async function tokenOf(config: Pick<Config, 'home' | 'serverToken'>, random: Random): Promise<Secret> {
-  if (config.serverToken) return config.serverToken;
-  const path = join(config.home, 'token');
+  return config.serverToken ?? (await keptIn(join(config.home, 'token'), random));
+}
+
+/** What seals the secrets of webhooks: as the token is kept, and apart from the database. */
+export async function webhookKeyOf(
+  config: Pick<Config, 'home' | 'webhookKey'>,
+  random: Random,
+): Promise<Secret> {
+  return config.webhookKey ?? (await keptIn(join(config.home, 'webhook-key'), random));
+}
+
+async function keptIn(path: string, random: Random): Promise<Secret> {
   const known = await readFile(path, 'utf8').catch(() => '');
   if (known.trim().length >= 16) return new Secret(known.trim());
   const token = Buffer.from(random.bytes(20)).toString('base64url');

@@ -19,6 +19,8 @@ export const exitCodes = {
 /** First match decides; a code is `<folder>.<what>`. */
 const rules: readonly (readonly [RegExp, number])[] = [
   [/^config\.|^model\.|\.no-cuda$|^queue\.(missing|denied|evicts|no-dead-letters)$/, exitCodes.badConfig],
+  // Nothing mends itself by a restart: systemd is told to leave it.
+  [/^scaling\.(denied|missing-group|weighted-group)$/, exitCodes.badConfig],
   [/^catalogue\.newer/, exitCodes.badConfig],
   [/^process\.missing$|^ffmpeg\.missing$/, exitCodes.dependencyMissing],
   [/\.(not-found|no-file)$/, exitCodes.notFound],

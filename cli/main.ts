@@ -11,9 +11,11 @@ import { register as registerClips } from './commands/clips.ts';
 import { register as registerConfig } from './commands/config.ts';
 import { register as registerDemo } from './commands/demo.ts';
 import { register as registerDoctor } from './commands/doctor.ts';
+import { register as registerExport } from './commands/export.ts';
 import { register as registerFixture } from './commands/fixture.ts';
 import { register as registerIngest } from './commands/ingest.ts';
 import { register as registerMigrate } from './commands/migrate.ts';
+import { register as registerMoments } from './commands/moments.ts';
 import { register as registerRedrive } from './commands/redrive.ts';
 import { register as registerScale } from './commands/scale.ts';
 import { register as registerServe } from './commands/serve.ts';
@@ -21,6 +23,7 @@ import { register as registerToken } from './commands/token.ts';
 import { register as registerUp } from './commands/up.ts';
 import { register as registerUser } from './commands/user.ts';
 import { register as registerVersion } from './commands/version.ts';
+import { register as registerWebhook } from './commands/webhook.ts';
 import { register as registerWorker } from './commands/worker.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 
@@ -36,9 +39,11 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   registerConfig,
   registerDemo,
   registerDoctor,
+  registerExport,
   registerFixture,
   registerIngest,
   registerMigrate,
+  registerMoments,
   registerRedrive,
   registerScale,
   registerServe,
@@ -46,6 +51,7 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   registerUp,
   registerUser,
   registerVersion,
+  registerWebhook,
   registerWorker,
 ];
 

@@ -1,14 +1,16 @@
 import { readConfig, type Config } from './config.ts';
 import { createLog } from '../core/log.ts';
+import { untilAborted } from '../core/until-aborted.ts';
 import type { CliIo } from './cli-io.ts';
+import { policyOf } from './scaling-policy.ts';
 import type { Workforce } from './wire-fleet.ts';
 
 /** Runs a server in the foreground until the process is told to end. */
 export async function runServer(io: CliIo, how: { hasWorkers: boolean; isJson: boolean }): Promise<void> {
   const config = readConfig(io.env, io.cwd);
   const log = createLog({ level: config.logLevel });
-  const { runHouse } = await import('./wire.ts');
   const workforce = workforceOf(config, how.hasWorkers);
+  const { runHouse } = await import('./wire.ts');
   await runHouse(config, { isOpen: true, workforce }, log, io.signal, async ({ desks, addresses }) => {
     if (!addresses) return;
     const { url, rtmp } = addresses;
@@ -27,16 +29,26 @@ export async function runServer(io: CliIo, how: { hasWorkers: boolean; isJson: b
   });
 }
 
-/** A number that was asked for stays; else this machine has as many workers as there is work for. */
+/**
+ * A number that was asked for stays; else this machine has as many workers as there is work for.
+ *
+ * @throws TouchlineError `config.invalid`: a policy that is wrong ends the start before anything is opened
+ */
 function workforceOf(config: Config, hasWorkers: boolean): Workforce {
   const { scaling, workerCount, coreCount } = config;
+  const policy = policyOf(config);
   switch (scaling) {
     case 'asg':
-      return { kind: 'elsewhere', provider: scaling, count: hasWorkers ? (workerCount ?? 0) : 0 };
+      return { kind: 'elsewhere', provider: scaling, policy, count: hasWorkers ? (workerCount ?? 0) : 0 };
     case 'dry-run':
-      return { kind: 'elsewhere', provider: scaling, count: hasWorkers ? (workerCount ?? coreCount) : 0 };
+      return {
+        kind: 'elsewhere',
+        provider: scaling,
+        policy,
+        count: hasWorkers ? (workerCount ?? coreCount) : 0,
+      };
     case 'local':
-      if (hasWorkers && workerCount === undefined) return { kind: 'scaled', countMax: coreCount };
+      if (hasWorkers && workerCount === undefined) return { kind: 'scaled', policy };
       return { kind: 'fixed', count: hasWorkers ? (workerCount ?? 0) : 0 };
     case 'off':
       return { kind: 'fixed', count: hasWorkers ? (workerCount ?? coreCount) : 0 };
@@ -48,13 +60,8 @@ function inWords(workforce: Workforce): string {
     case 'fixed':
       return String(workforce.count);
     case 'scaled':
-      return `1 to ${workforce.countMax}, as there is work`;
+      return `${workforce.policy.countMin} to ${workforce.policy.countMax}, as there is work`;
     case 'elsewhere':
       return `${workforce.count} here, the others by ${workforce.provider}`;
   }
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }

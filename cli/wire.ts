@@ -4,11 +4,16 @@ import { join } from 'node:path';
 import { createAnalyst, type Analyst } from '../analytics/analyst.ts';
 import type { Encoder } from '../clipper/commands.ts';
 import { cutClip } from '../clipper/cut-clip.ts';
+import { writeExport } from '../clipper/export/write-export.ts';
 import { AccountDesk } from '../control/account-desk.ts';
+import { ClipLinks } from '../control/clip-links.ts';
+import { ExportDesk } from '../control/export-desk.ts';
 import { openFleetDesk } from '../control/open-fleet-desk.ts';
 import { openMatchDesk } from '../control/open-match-desk.ts';
 import { OperationsDesk } from '../control/operations-desk.ts';
 import { openTimelineDesk } from '../control/timeline-desk.ts';
+import { WebhookDesk } from '../control/webhook-desk.ts';
+import { SecretBox } from '../control/webhooks/secret-box.ts';
 import { FeedHistory } from '../control/watch/feed-history.ts';
 import type { Clock } from '../core/clock.ts';
 import { requireFfmpeg } from '../core/ffmpeg.ts';
@@ -43,7 +48,7 @@ import { Heartbeat } from '../worker/heartbeat.ts';
 import { InstanceMetadata } from '../worker/instance-metadata.ts';
 import { runWorker, slotsDefault } from '../worker/worker.ts';
 import { touchlineVersion } from './commands/version.ts';
-import { leaveNote, tokenOf } from './connect.ts';
+import { leaveNote, tokenOf, webhookKeyOf } from './connect.ts';
 import { runFleet, type Workforce } from './wire-fleet.ts';
 
 /** The only place where the parts of the house are put together. */
@@ -76,7 +81,8 @@ export async function runHouse(
   if (workforce.kind === 'scaled' || workforce.count > 0)
     requireFfmpeg('looking at segments and cutting clips');
   await makeHome(config.home);
-  const database = await openDatabase(config, log);
+  const isForAMoment = !parts.isOpen && workforce.kind === 'fixed' && workforce.count === 0;
+  const database = await openDatabase(config, log, { isForAMoment });
   const stopped = new AbortController();
   try {
     await migrate({ databaseUrl: database.url.reveal(), migrations, log });
@@ -167,11 +173,33 @@ async function runParts(
         fleet: fleet.desk,
         storeFolder: isStoreHere ? config.home : undefined,
       });
-      const desks = { accounts, desk, edits, review, fleet: fleet.desk, operations, timeline };
-      return { desks, open: await openDoors(config, { desks, store, local: driver.local }, log) };
+      const exports = new ExportDesk({ db: catalogue.db });
+      const webhooks = new WebhookDesk({
+        db: catalogue.db,
+        clock,
+        random,
+        log: log.child({ part: 'webhooks' }),
+        box: new SecretBox({ key: await webhookKeyOf(config, random), random }),
+        isPrivateAllowed: config.webhooksPrivate === 'allow',
+        agent: `touchline/${touchlineVersion()}`,
+      });
+      const desks = {
+        accounts,
+        clipLinks: new ClipLinks({ db: catalogue.db, clock, random }),
+        desk,
+        edits,
+        exports,
+        review,
+        fleet: fleet.desk,
+        fixedWorkerCount: parts.isOpen && parts.workforce.kind === 'fixed' ? parts.workforce.count : null,
+        operations,
+        timeline,
+        webhooks,
+      };
+      return { desks, webhooks, open: await openDoors(config, { desks, store, local: driver.local }, log) };
     };
     // The ports are taken before anything is started, so that a taken one is the only thing that is said.
-    const { desks, open } = await openAll().catch(async (thrown: unknown) => {
+    const { desks, webhooks, open } = await openAll().catch(async (thrown: unknown) => {
       // What listens already has to close, and the desk to be let go, for the same reason.
       await driver.local?.run(AbortSignal.abort()).catch(() => undefined);
       await abandon();
@@ -190,7 +218,9 @@ async function runParts(
       untilStopped,
     );
     const serving = open ? open.web.run(untilStopped) : Promise.resolve();
-    const started = [run(untilStopped), fleet.run(untilStopped), workers, serving];
+    desk.onNews(() => webhooks.wake());
+    const telling = webhooks.run(untilStopped);
+    const started = [run(untilStopped), fleet.run(untilStopped), workers, serving, telling];
     const running = Promise.all(started);
     running.catch(() => stopping.abort());
     try {
@@ -246,6 +276,7 @@ async function openDoors(
   const web = await listenWeb({
     ...house.desks,
     store: house.store,
+    writeExport,
     clock,
     log: log.child({ part: 'web' }),
     token,
@@ -253,6 +284,7 @@ async function openDoors(
     host: config.httpHost,
     port: config.httpPort,
     hostsAllowed: config.httpHostsAllowed,
+    proxies: config.httpProxies,
     rtmpBase: rtmp,
   });
   const url = web.url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
@@ -343,7 +375,7 @@ export async function runWorkerProcess(config: Config, log: Log, signal: AbortSi
 }
 
 async function runningDatabase(config: Config, log: Log): Promise<Secret> {
-  const database = await openDatabase(config, log);
+  const database = await openDatabase(config, log, { isForAMoment: true });
   if (!database.isOurs) return database.url;
   // A queue that nobody else is on, and that would end with us, is of no use to anybody.
   await database.stop();
@@ -378,7 +410,7 @@ export function openAnalyst(
 /** Brings the catalogue forward, and returns the versions that were applied. */
 export async function migrateCatalogue(config: Config, log: Log): Promise<number[]> {
   await makeHome(config.home);
-  const database = await openDatabase(config, log);
+  const database = await openDatabase(config, log, { isForAMoment: true });
   try {
     return await migrate({ databaseUrl: database.url.reveal(), migrations, log });
   } finally {
@@ -393,13 +425,18 @@ interface Database {
   stop(): Promise<void>;
 }
 
-async function openDatabase(config: Config, log: Log): Promise<Database> {
+async function openDatabase(
+  config: Config,
+  log: Log,
+  { isForAMoment }: { isForAMoment: boolean },
+): Promise<Database> {
   if (config.databaseUrl) return { url: config.databaseUrl, isOurs: false, stop: async () => {} };
   const embedded = await startEmbeddedPostgres({
     home: config.home,
     clock,
     random,
     log: log.child({ part: 'postgres' }),
+    isForAMoment,
   });
   return { url: embedded.databaseUrl, isOurs: embedded.isOurs, stop: async () => await embedded.stop() };
 }

@@ -19,6 +19,7 @@ async function withOwnDesk<T>(config: Config, io: CliIo, use: (api: ApiClient) =
   const { runHouse } = await import('./wire.ts');
   const { openStore } = await import('../store/open-store.ts');
   const { listenWeb } = await import('../web/server.ts');
+  const { writeExport } = await import('../clipper/export/write-export.ts');
   const { systemClock } = await import('../core/clock.ts');
   const { systemRandom } = await import('../core/random.ts');
   const { ApiClient } = await import('./api-client.ts');
@@ -34,6 +35,7 @@ async function withOwnDesk<T>(config: Config, io: CliIo, use: (api: ApiClient) =
       const token = new Secret(Buffer.from(systemRandom.bytes(20)).toString('base64url'));
       const web = await listenWeb({
         ...desks,
+        writeExport,
         store: await openStore(config, { clock: systemClock, random: systemRandom, log }),
         clock: systemClock,
         log,
@@ -42,6 +44,7 @@ async function withOwnDesk<T>(config: Config, io: CliIo, use: (api: ApiClient) =
         host: '127.0.0.1',
         port: 0,
         hostsAllowed: [],
+        proxies: [],
         rtmpBase: `rtmp://${config.rtmpHost.replace(/^(0\.0\.0\.0|::)$/, '127.0.0.1')}:${config.rtmpPort}/live`,
       });
       const stopping = new AbortController();

@@ -1,5 +1,6 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable, Transaction } from 'kysely';
 
+import type { Actor } from '../core/actor.ts';
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
@@ -11,7 +12,7 @@ import { LoginLinks } from './accounts/login-links.ts';
 import { Passwords } from './accounts/passwords.ts';
 import { Sessions } from './accounts/sessions.ts';
 import { Users, type UserView } from './accounts/users.ts';
-import { EventLog } from './event-log.ts';
+import { EventLog, type NewEvent } from './event-log.ts';
 import type { Role } from './principal.ts';
 
 /** The account desk as others see it: its private fields would keep anything else from standing in for it. */
@@ -41,14 +42,15 @@ export class AccountDesk {
   readonly #events: EventLog;
 
   constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random }) {
+    const events = new EventLog(options);
     this.#db = options.db;
-    this.users = new Users(options);
+    this.users = new Users({ ...options, events });
     this.sessions = new Sessions(options);
-    this.tokens = new ApiTokens(options);
+    this.tokens = new ApiTokens({ ...options, events });
     this.idempotency = new Idempotency(options);
     this.#links = new LoginLinks(options);
     this.#passwords = new Passwords(options.random);
-    this.#events = new EventLog(options);
+    this.#events = events;
   }
 
   /** The session of whoever has this name and password; undefined for every wrong pair, after the same work. */
@@ -57,23 +59,51 @@ export class AccountDesk {
     const isOpen = user !== undefined && user.disabled_at_ms === null;
     const isRight = await this.#passwords.isRight(password, isOpen ? user.password_hash : null);
     if (!user || !isRight) return undefined;
-    await this.tellOf('account.signed-in', user.id, {});
-    return await this.sessions.begin(user.id, agent);
+    return await this.#db.transaction().execute(async (db) => {
+      // It may have been changed, or its owner shut out, in the tenth of a second that the comparison took: every session was ended then.
+      const still = await db
+        .selectFrom('users')
+        .select('id')
+        .where('id', '=', user.id)
+        .where('password_hash', '=', user.password_hash)
+        .where('disabled_at_ms', 'is', null)
+        .forShare()
+        .executeTakeFirst();
+      if (!still) return undefined;
+      const session = await this.sessions.begin(user.id, agent, db);
+      await this.#events.append(db, [signedInEvent(user, 'password')]);
+      return session;
+    });
   }
 
   /**
    * A link that makes an account or opens one, for 24 hours and once.
    *
    * @param idOrName null: for the first account of this server
-   * @param isDirect it asks for no password (a demonstration)
+   * @param about `isDirect`: it asks for no password (a demonstration). `by`: who asked for it; nobody at the start of a server
    * @returns the part behind `/welcome#`
    */
-  async makeLink(idOrName: string | null, isDirect = false): Promise<Secret> {
+  async makeLink(idOrName: string | null, about: { isDirect?: boolean; by?: Actor } = {}): Promise<Secret> {
     const user = idOrName === null ? null : await this.users.row(idOrName);
+    return await this.#db
+      .transaction()
+      .execute(async (db) => await this.#link(user, { ...about, what: 'link' }, db));
+  }
+
+  async #link(
+    user: Pick<Selectable<Tables['users']>, 'id' | 'name' | 'disabled_at_ms'> | null,
+    about: { isDirect?: boolean; by?: Actor; what: 'link' | 'invited' },
+    db: Transaction<Tables>,
+  ): Promise<Secret> {
+    const { isDirect = false, by, what } = about;
     if (user && user.disabled_at_ms !== null) {
       throw callerFault('account.conflict', `"${user.name}" is shut out: let them in again first`);
     }
-    return await this.#links.make({ userId: user?.id ?? null, isDirect });
+    const link = await this.#links.make({ userId: user?.id ?? null, isDirect }, db);
+    if (user && by) {
+      await this.#events.append(db, [{ kind: 'account.changed', subjectId: user.id, by, data: { what } }]);
+    }
+    return link;
   }
 
   /** @throws `auth.link-over`, `account.taken` */
@@ -91,14 +121,16 @@ export class AccountDesk {
     const passwordHash = password && (await this.#passwords.hash(password));
     const session = await this.#db.transaction().execute(async (db) => {
       await this.#links.use(code, db);
-      const id = user?.id ?? (await this.#createFirst(name ?? '', passwordHash ?? null, db)).id;
+      const owner = user ?? (await this.#createFirst(name ?? '', passwordHash ?? null, db));
+      const { id } = owner;
       if (user && passwordHash !== undefined) {
         await this.users.setPassword(id, passwordHash, db);
         // Whoever knew the old one is out.
         await this.sessions.endAll(id, db);
       }
-      await this.#events.append(db, [{ kind: 'account.signed-in', subjectId: id, data: { by: 'link' } }]);
-      return await this.sessions.begin(id, agent, db);
+      const session = await this.sessions.begin(id, agent, db);
+      await this.#events.append(db, [signedInEvent(owner, 'link')]);
+      return session;
     });
     return { state: 'signed-in', session };
   }
@@ -114,27 +146,24 @@ export class AccountDesk {
       await this.users.setPassword(userId, hash, db);
       await this.sessions.endAll(userId, db);
       await this.#links.endAll(userId, db);
+      const session = await this.sessions.begin(userId, agent, db);
+      const by = { kind: 'user', id: userId, name: user.name } as const;
       await this.#events.append(db, [
-        { kind: 'account.changed', subjectId: userId, data: { by: userId, what: 'password' } },
+        { kind: 'account.changed', subjectId: userId, by, data: { what: 'password' } },
       ]);
-      return await this.sessions.begin(userId, agent, db);
+      return session;
     });
   }
 
   /** An account whose owner chooses the password by a link. */
-  async invite(wish: { name: string; role: Role }): Promise<{ user: UserView; link: Secret }> {
-    const user = await this.users.create({ ...wish, passwordHash: null });
-    return { user, link: await this.makeLink(user.id) };
-  }
-
-  /** What was done to accounts, for whoever reads the events later. Never a secret. */
-  async tellOf(
-    kind: 'account.signed-in' | 'account.changed',
-    subjectId: string,
-    data: Record<string, unknown>,
-  ) {
-    await this.#db.transaction().execute(async (db) => {
-      await this.#events.append(db, [{ kind, subjectId, data }]);
+  async invite(wish: { name: string; role: Role }, by: Actor): Promise<{ user: UserView; link: Secret }> {
+    return await this.#db.transaction().execute(async (db) => {
+      const user = await this.users.create({ ...wish, passwordHash: null }, db);
+      const { id, name } = user;
+      return {
+        user,
+        link: await this.#link({ id, name, disabled_at_ms: null }, { by, what: 'invited' }, db),
+      };
     });
   }
 
@@ -144,6 +173,10 @@ export class AccountDesk {
       throw callerFault('auth.link-over', 'this server has its first account already: sign in');
     return await this.users.create({ name, role: 'admin', passwordHash }, db);
   }
+}
+
+function signedInEvent({ id, name }: { id: string; name: string }, how: 'password' | 'link'): NewEvent {
+  return { kind: 'account.signed-in', subjectId: id, by: { kind: 'user', id, name }, data: { how } };
 }
 
 function callerFault(code: string, message: string): TouchlineError {

@@ -1,5 +1,6 @@
 import type { Kysely, Selectable } from 'kysely';
 
+import type { Actor } from '../core/actor.ts';
 import type { Clock } from '../core/clock.ts';
 import { asTouchlineError, TouchlineError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
@@ -52,13 +53,13 @@ export class ChannelDesk {
     this.#options = options;
   }
 
-  async create(wish: ChannelWish): Promise<{ channel: ChannelView; key: IssuedKey }> {
+  async create(wish: ChannelWish, by?: Actor): Promise<{ channel: ChannelView; key: IssuedKey }> {
     const { db, keys } = this.#options;
     const { id, key } = await db.transaction().execute(async (db) => {
       const id = await this.#insert(db, wish, true);
-      return { id, key: await keys.issue(db, id) };
+      return { id, key: await keys.issue(db, id, by) };
     });
-    await this.start(id);
+    await this.start(id, by);
     return { channel: await this.get(id), key };
   }
 
@@ -88,13 +89,13 @@ export class ChannelDesk {
     return undefined;
   }
 
-  async issueKey(channelId: string): Promise<IssuedKey> {
+  async issueKey(channelId: string, by: Actor): Promise<IssuedKey> {
     const { db, keys, events } = this.#options;
     await this.get(channelId);
     const issued = await db.transaction().execute(async (db) => {
-      const issued = await keys.issue(db, channelId);
+      const issued = await keys.issue(db, channelId, by);
       await events.append(db, [
-        { kind: 'channel.changed', channelId, subjectId: issued.id, data: { what: 'key issued' } },
+        { kind: 'channel.changed', channelId, subjectId: issued.id, by, data: { what: 'key issued' } },
       ]);
       return issued;
     });
@@ -102,50 +103,52 @@ export class ChannelDesk {
     return issued;
   }
 
-  async revokeKey(channelId: string, keyId: string): Promise<void> {
+  async revokeKey(channelId: string, keyId: string, by: Actor): Promise<void> {
     const { db, keys, events } = this.#options;
-    await keys.revoke(channelId, keyId);
-    await events.append(db, [
-      { kind: 'channel.changed', channelId, subjectId: keyId, data: { what: 'key revoked' } },
-    ]);
+    await db.transaction().execute(async (db) => {
+      await keys.revoke(db, channelId, { keyId, by });
+      await events.append(db, [
+        { kind: 'channel.changed', channelId, subjectId: keyId, by, data: { what: 'key revoked' } },
+      ]);
+    });
     events.tell();
   }
 
-  async start(channelId: string): Promise<ChannelView> {
+  async start(channelId: string, by?: Actor): Promise<ChannelView> {
     await this.#exclusive(channelId, async () => {
       const channel = await this.get(channelId);
       await this.#want(channelId, true);
       if (isOpenState(channel.state)) return;
-      await this.#move(channelId, 'starting');
+      await this.#move(channelId, 'starting', { by });
       await this.#open(channel);
     });
     return await this.get(channelId);
   }
 
-  async stop(channelId: string): Promise<ChannelView> {
+  async stop(channelId: string, by?: Actor): Promise<ChannelView> {
     await this.#exclusive(channelId, async () => {
       const channel = await this.get(channelId);
       await this.#want(channelId, false);
       if (channel.state === 'idle') return;
-      await this.#move(channelId, 'stopping');
+      await this.#move(channelId, 'stopping', { by });
       try {
         const driver = this.#driverOf(channel.driver);
         await driver.stop(channelId);
         // Where it takes minutes, the driver's word moves it on.
         if (driver.health(channelId)?.state !== 'stopping') await this.#move(channelId, 'idle');
       } catch (thrown) {
-        await this.#move(channelId, 'failed', asTouchlineError(thrown).message);
+        await this.#move(channelId, 'failed', { reason: asTouchlineError(thrown).message });
         throw thrown;
       }
     });
     return await this.get(channelId);
   }
 
-  async delete(channelId: string): Promise<void> {
-    const { driver } = await this.stop(channelId);
+  async delete(channelId: string, by?: Actor): Promise<void> {
+    const { driver } = await this.stop(channelId, by);
     await this.#exclusive(channelId, async () => {
       await this.#driverOf(driver).remove?.(channelId);
-      await this.#move(channelId, 'deleted');
+      await this.#move(channelId, 'deleted', { by });
     });
   }
 
@@ -206,7 +209,7 @@ export class ChannelDesk {
         (state === 'idle' && row?.state === 'stopping');
       if (row && isSeen && row.state !== state && mayMove(row.state as ChannelState, state)) {
         const needsReason = state === 'degraded' || state === 'failed';
-        await this.#move(channelId, state, needsReason ? health.advice[0] : undefined);
+        await this.#move(channelId, state, { reason: needsReason ? health.advice[0] : undefined });
       }
       const { bitrateBps, framesPerSecond } = health;
       const data = { state, advice: health.advice, bitrateBps, framesPerSecond };
@@ -224,7 +227,7 @@ export class ChannelDesk {
       await driver.start({ channelId, segmentMs, resumeWindowMs, input: input ?? undefined, isResumed });
       if (driver.health(channelId)?.state !== 'starting') await this.#move(channelId, 'waiting');
     } catch (thrown) {
-      await this.#move(channel.id, 'failed', asTouchlineError(thrown).message);
+      await this.#move(channel.id, 'failed', { reason: asTouchlineError(thrown).message });
       throw thrown;
     }
   }
@@ -320,7 +323,11 @@ export class ChannelDesk {
   }
 
   /** The only place where a channel's state changes, apart from the fresh start after a restart. */
-  async #move(channelId: string, to: ChannelState, reason?: string): Promise<void> {
+  async #move(
+    channelId: string,
+    to: ChannelState,
+    { reason, by }: { reason?: string | undefined; by?: Actor | undefined } = {},
+  ): Promise<void> {
     const { db, events } = this.#options;
     await db.transaction().execute(async (db) => {
       const row = await db
@@ -343,6 +350,7 @@ export class ChannelDesk {
         {
           kind: 'channel.changed',
           channelId,
+          ...(by ? { by } : {}),
           data: { from, to, ...(reason === undefined ? {} : { reason }) },
         },
       ]);

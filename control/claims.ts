@@ -23,19 +23,23 @@ export class Claims {
     this.#clock = clock;
   }
 
-  /** Takes or renews it; the first one there keeps it. @returns who has it */
-  take(momentId: string, by: Pick<Principal, 'id' | 'name'>): { id: string; name: string } {
-    const nowMs = this.#clock.monotonicMs();
-    const known = this.#claims.get(momentId);
-    if (known && known.untilMs > nowMs && known.by.id !== by.id) return known.by;
-    // One person looks at one moment.
-    for (const [id, claim] of this.#claims) {
-      if (claim.untilMs <= nowMs || (claim.by.id === by.id && id !== momentId)) this.#claims.delete(id);
+  /**
+   * Takes or renews it; the first one there keeps it.
+   *
+   * @returns who has it, and the moments that they let go of by that: one person looks at one moment
+   */
+  take(momentId: string, by: Pick<Principal, 'id' | 'name'>): { holder: Claim['by']; freedIds: string[] } {
+    const holder = this.holderOf(momentId);
+    if (holder && holder.id !== by.id) return { holder, freedIds: [] };
+    const freedIds = [...this.#claims].flatMap(([id, claim]) =>
+      claim.by.id === by.id && id !== momentId ? [id] : [],
+    );
+    for (const id of freedIds) this.#claims.delete(id);
+    if (this.#claims.size < claimsMax || this.#claims.has(momentId)) {
+      const untilMs = this.#clock.monotonicMs() + claimMs;
+      this.#claims.set(momentId, { by: { id: by.id, name: by.name }, untilMs });
     }
-    if (this.#claims.size < claimsMax) {
-      this.#claims.set(momentId, { by: { id: by.id, name: by.name }, untilMs: nowMs + claimMs });
-    }
-    return by;
+    return { holder: by, freedIds };
   }
 
   release(momentId: string, by: Pick<Principal, 'id'>): boolean {
@@ -44,8 +48,23 @@ export class Claims {
   }
 
   /** Who looks at it now. */
-  holderOf(momentId: string): { id: string; name: string } | undefined {
+  holderOf(momentId: string): Claim['by'] | undefined {
     const claim = this.#claims.get(momentId);
     return claim && claim.untilMs > this.#clock.monotonicMs() ? claim.by : undefined;
+  }
+
+  /** Lets go of what nobody renewed. @returns those moments, each once */
+  endOver(): string[] {
+    const nowMs = this.#clock.monotonicMs();
+    const over = [...this.#claims].flatMap(([id, { untilMs }]) => (untilMs <= nowMs ? [id] : []));
+    for (const id of over) this.#claims.delete(id);
+    return over;
+  }
+
+  /** How long until one ends, unless it is renewed; undefined while there is none. */
+  msToNextEnd(): number | undefined {
+    if (this.#claims.size === 0) return undefined;
+    const first = Math.min(...[...this.#claims.values()].map(({ untilMs }) => untilMs));
+    return Math.max(0, first - this.#clock.monotonicMs());
   }
 }

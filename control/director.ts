@@ -37,6 +37,8 @@ export interface Decision {
 
 /** A lost or late segment may hold moments up for so long; then it counts as a gap until it comes after all. */
 export const lateMsMax = 15_000;
+/** How the reason of a segment begins that was seen, but whose clips died. */
+export const noClipReason = 'no clip could be made';
 /** Fine passes of one run that are on the way at once: candidates come one after the other, a channel gets no more. */
 const finePendingMax = 4;
 /** A moment whose in and out keep moving is cut so often while it moves; the last cut waits until it has settled. */
@@ -300,7 +302,7 @@ function closeSegments(
     if (inClip.length === 0) return [{ segment, state: 'no-clip' }];
     if (inClip.some((one) => one.made !== undefined)) return [{ segment, state: 'clip' }];
     return [
-      { segment, state: 'dead', reason: `no clip could be made: ${inClip[0]?.failure?.reason ?? 'unknown'}` },
+      { segment, state: 'dead', reason: `${noClipReason}: ${inClip[0]?.failure?.reason ?? 'unknown'}` },
     ];
   });
 }

@@ -16,9 +16,10 @@ import {
   sendEditCut,
   type Range90k,
 } from './edits/cut-jobs.ts';
+import { newestCutOf } from './edits/dead-cuts.ts';
 import { checkRange } from './edits/edit-rules.ts';
 import type { EventLog, NewEvent } from './event-log.ts';
-import type { Principal } from './principal.ts';
+import { actorOf, type Principal } from './principal.ts';
 
 type Db = Kysely<Tables>;
 type MomentRow = Selectable<Tables['moments']>;
@@ -35,7 +36,7 @@ export interface EditEntry extends EditWish {
   version: number;
   by: string;
   atMs: number;
-  what: 'saved' | 'reset' | 'made';
+  what: 'saved' | 'reset' | 'made' | 'recut';
 }
 
 export interface EditView {
@@ -48,6 +49,8 @@ export interface EditView {
   sidecar: ClipSidecar | undefined;
   /** Cuts of the current edit: by stage, how each stands. */
   cuts: { stage: 'exact' | 'whole'; state: 'sent' | 'done' | 'dead'; why: string | null }[];
+  /** Why the newest cut, whoever asked for it, came to nothing; undefined where it did not: only then can it be cut again. */
+  deadWhy: string | undefined;
 }
 
 export interface ContextView {
@@ -59,6 +62,10 @@ export interface ContextView {
 /** What lies around a clip while it is trimmed. */
 const contextMs = 60_000;
 const contextFreshMs = 30_000;
+/** One that died is made again when it is asked for later: a page that asks at each event must not make a circle of it. */
+const contextAgainMs = 10_000;
+/** A file that ends sooner behind the clip is waited out: the end of a moment is what is trimmed most, and it may lie later. */
+const contextRoomMs = 15_000;
 const historyMax = 200;
 /** A minute of live media is at most this late: ingest closes a segment within 10 s and stores it at once. */
 const clipLastWaitMsMax = 15_000;
@@ -96,8 +103,10 @@ export class EditDesk {
         editJobId(clipId, moment.cut_version, 'whole'),
       ])
       .execute();
+    const newest = await newestCutOf(this.#db, clipId);
     return {
       moment,
+      deadWhy: newest?.state === 'dead' && moment.state !== 'withdrawn' ? newest.why : undefined,
       wanted: history[0] ?? asModelCuts(moment),
       model: modelRange(moment),
       history,
@@ -131,22 +140,8 @@ export class EditDesk {
       const isCut =
         isOtherCut(before, wish) || (row.edit_version === 0 && !(await isCutWhole(db, clipId, wish)));
       if (isCut) checkRange(wish, await mediaOf(db, runId), await this.#gapsIn(db, runId, wish));
-      const version = row.edit_version + 1;
-      await insertEdit(db, { clipId, version, wish, by: about.by, atMs: nowMs, what: about.what ?? 'saved' });
-      await db
-        .updateTable('moments')
-        .set({
-          title: wish.title,
-          tags: JSON.stringify(wish.tags),
-          edit_version: version,
-          edited_in_ms: msFromTicks(wish.in90k),
-          edited_out_ms: msFromTicks(wish.out90k),
-          ...(isCut ? { cut_version: version } : {}),
-        })
-        .where('id', '=', row.id)
-        .execute();
-      if (isCut) await this.#sendCut(db, row, wish, version, nowMs);
-      await this.#events.append(db, [editedEvent(row, version, about.by)]);
+      const edit = { wish, by: about.by, what: about.what ?? 'saved', isCut };
+      await this.#write(db, row, edit, nowMs);
     });
     await this.#tell(runId);
     return await this.read(clipId);
@@ -157,6 +152,36 @@ export class EditDesk {
     const row = await momentOf(this.#db, clipId);
     const { title, tags } = row;
     return await this.save(clipId, { ...asModelCuts(row), title, tags }, { ...about, what: 'reset' });
+  }
+
+  /**
+   * Another chance for a clip whose newest cut is dead: what is wanted of it, unchanged, as a version of its own. From then on the
+   * director leaves it alone, as with any edit.
+   *
+   * @throws `clip.conflict` when that cut is not dead, `clip.not-found`
+   */
+  async recut(clipId: string, by: Principal): Promise<EditView> {
+    const { run_id: runId } = await momentOf(this.#db, clipId);
+    const nowMs = this.#clock.nowMs();
+    await this.#db.transaction().execute(async (db) => {
+      // Held to the end: of two who want it at once the second finds the cut of the first.
+      const row = await momentOf(db, clipId, true);
+      const isWithdrawn = row.state === 'withdrawn';
+      const state = isWithdrawn ? 'withdrawn' : ((await newestCutOf(db, clipId))?.state ?? 'none');
+      if (state !== 'dead') throw notDead(clipId, state);
+      const [latest] = await historyOf(db, clipId, 1);
+      // The range was good enough to be cut before, by the director or by whoever saved it: it is not judged again.
+      const wish = latest ?? asModelCuts(row);
+      if ((await segmentsOf(db, runId, wish)).length === 0) throw noMedia(clipId);
+      await db
+        .updateTable('moments')
+        .set({ state: row.state === 'failed' ? 'found' : row.state, state_reason: null })
+        .where('id', '=', row.id)
+        .execute();
+      await this.#write(db, row, { wish, by, what: 'recut', isCut: true }, nowMs);
+    });
+    await this.#tell(runId);
+    return await this.read(clipId);
   }
 
   /** What was asked for last of a clip's surroundings; undefined: nothing. */
@@ -172,13 +197,17 @@ export class EditDesk {
     return { state: row.state, why: row.why, sidecar: row.sidecar ?? undefined, askedAtMs: row.asked_at_ms };
   }
 
-  /** The clip with a minute on each side, made at once if it is not there. */
+  /**
+   * The clip with a minute on each side, made at once if it is not there. While the run goes on there is more of it each second:
+   * one that holds enough is answered with at once, and a longer one is made for the next who opens the clip.
+   */
   async context(clipId: string): Promise<ContextView> {
     const newest = await this.newestContext(clipId);
-    // While the run goes on there is more each second; who opens the clip twice wants the same file.
-    if (newest && newest.state !== 'failed' && newest.askedAtMs > this.#clock.nowMs() - contextFreshMs)
-      return newest;
     const view = await this.read(clipId);
+    const enough = await this.#contextAround(clipId, view.wanted);
+    // Who opens the clip twice wants the same file.
+    if (newest && newest.state !== 'failed' && newest.askedAtMs > this.#clock.nowMs() - contextFreshMs)
+      return newest.state === 'ready' ? newest : (enough ?? newest);
     const { moment } = view;
     const { run_id: runId, channel_id: channelId } = moment;
     const media = await mediaOf(this.#db, runId);
@@ -201,7 +230,13 @@ export class EditDesk {
           sidecar: null,
           asked_at_ms: nowMs,
         })
-        .onConflict((conflict) => conflict.doNothing())
+        .onConflict((conflict) =>
+          conflict
+            .column('id')
+            .doUpdateSet({ state: 'making', why: null, asked_at_ms: nowMs })
+            .where('contexts.state', '=', 'failed')
+            .where('contexts.asked_at_ms', '<=', nowMs - contextAgainMs),
+        )
         .executeTakeFirst();
       if ((made.numInsertedOrUpdatedRows ?? 0n) === 0n) return false;
       await sendContextCut(db, { channelId, runId, contextId, moment: asMoment(moment), range }, nowMs);
@@ -213,7 +248,26 @@ export class EditDesk {
       .selectAll()
       .where('id', '=', contextId)
       .executeTakeFirstOrThrow();
-    return { state: row.state, why: row.why, sidecar: row.sidecar ?? undefined };
+    const made = { state: row.state, why: row.why, sidecar: row.sidecar ?? undefined };
+    return made.state === 'ready' ? made : (enough ?? made);
+  }
+
+  /** The newest file that is there and leaves room to trim on both sides of the cut. */
+  async #contextAround(clipId: string, cut: Range90k): Promise<ContextView | undefined> {
+    const rows = await this.#db
+      .selectFrom('contexts')
+      .select('sidecar')
+      .where('clip_id', '=', clipId)
+      .where('state', '=', 'ready')
+      .orderBy('asked_at_ms', 'desc')
+      .limit(1)
+      .execute();
+    const sidecar = rows[0]?.sidecar;
+    if (!sidecar) return undefined;
+    const room90k = ticksFromMs(contextRoomMs);
+    const { in90k, out90k } = sidecar.actual;
+    const isEnough = in90k <= cut.in90k && out90k >= cut.out90k + room90k;
+    return isEnough ? { state: 'ready', why: null, sidecar } : undefined;
   }
 
   /** A clip by hand. The same stretch again is the same moment. @throws `run.not-found`, `edit.invalid` */
@@ -270,7 +324,7 @@ export class EditDesk {
       await this.#sendCut(db, row, edit, 1, nowMs);
       const { channel_id: channelId } = row;
       const data = { label: row.label, peakMs, inMs, outMs, score: 1, revision: 1, clipId, by: by.name };
-      await this.#events.append(db, [{ kind: 'moment.found', channelId, runId, subjectId: id, data }]);
+      await this.#events.append(db, [{ kind: 'moment.found', channelId, runId, subjectId: id, by, data }]);
     });
     await this.#tell(runId);
     return { momentId: id, clipId };
@@ -302,6 +356,32 @@ export class EditDesk {
     const out90k = Math.min(wantedEnd90k, media.end90k);
     const in90k = Math.max(media.start90k, out90k - seconds * ticksPerSecond);
     return await this.make(run.id, { in90k, out90k }, by);
+  }
+
+  /** The next version of a clip, with its event, and its cut where that is another one. */
+  async #write(
+    db: Db,
+    row: MomentRow,
+    edit: { wish: EditWish; by: Principal; what: EditEntry['what']; isCut: boolean },
+    nowMs: number,
+  ): Promise<void> {
+    const { wish, by, what, isCut } = edit;
+    const version = row.edit_version + 1;
+    await insertEdit(db, { clipId: row.clip_id, version, wish, by, atMs: nowMs, what });
+    await db
+      .updateTable('moments')
+      .set({
+        title: wish.title,
+        tags: JSON.stringify(wish.tags),
+        edit_version: version,
+        edited_in_ms: msFromTicks(wish.in90k),
+        edited_out_ms: msFromTicks(wish.out90k),
+        ...(isCut ? { cut_version: version } : {}),
+      })
+      .where('id', '=', row.id)
+      .execute();
+    if (isCut) await this.#sendCut(db, row, wish, version, nowMs);
+    await this.#events.append(db, [editedEvent(row, version, by)]);
   }
 
   async #sendCut(db: Db, row: MomentRow, wish: EditWish, version: number, nowMs: number): Promise<void> {
@@ -347,7 +427,7 @@ async function historyOf(db: Db, clipId: string, limit = historyMax): Promise<Ed
   return rows.map((row) => ({
     version: row.version,
     what: row.what,
-    by: row.by_name,
+    by: row.actor.name,
     atMs: row.at_ms,
     in90k: row.in90k,
     out90k: row.out90k,
@@ -382,8 +462,7 @@ async function insertEdit(
       crop_square: wish.cropSquare,
       title: wish.title,
       tags: JSON.stringify(wish.tags),
-      by_id: edit.by.id,
-      by_name: edit.by.name,
+      actor: actorOf(edit.by),
       at_ms: edit.atMs,
     })
     .execute();
@@ -422,13 +501,35 @@ function isOtherCut(one: EditWish, other: EditWish): boolean {
 
 function editedEvent(row: MomentRow, version: number, by: Principal): NewEvent {
   const { channel_id: channelId, run_id: runId, id, clip_id: subjectId } = row;
-  return { kind: 'clip.edited', channelId, runId, subjectId, data: { momentId: id, version, by: by.name } };
+  const data = { momentId: id, version, by: by.name };
+  return { kind: 'clip.edited', channelId, runId, subjectId, by, data };
 }
 
 function conflict(current: number, given: number): TouchlineError {
   return callerFault(
     'edit.conflict',
     `somebody has saved this clip since you opened it (it is at version ${current}, you changed ${given}): look at what they did, then save yours on top or take theirs`,
+  );
+}
+
+const stateWords = {
+  sent: 'its newest cut waits, or is being cut now: wait for it',
+  done: 'its newest cut was made',
+  none: 'nothing of it was cut yet',
+  withdrawn: 'it was withdrawn: later evidence made it part of another moment',
+};
+
+function notDead(clipId: string, state: keyof typeof stateWords): TouchlineError {
+  return callerFault(
+    'clip.conflict',
+    `clip "${clipId}" cannot be cut again (${state}): ${stateWords[state]}. Only one whose newest cut is dead can`,
+  );
+}
+
+function noMedia(clipId: string): TouchlineError {
+  return callerFault(
+    'clip.conflict',
+    `clip "${clipId}" cannot be cut again: nothing of its run is recorded where it lies. Move its in and out to where there is media`,
   );
 }
 

@@ -1,14 +1,18 @@
-import { sql, type Kysely } from 'kysely';
+import { sql, type Kysely, type Selectable } from 'kysely';
 
+import type { Actor } from '../core/actor.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Tables } from '../store/schema.ts';
 import type { DeskEvent, DeskEventKind } from './match-desk.ts';
+import { actorOf } from './principal.ts';
 
 export interface NewEvent {
   kind: DeskEventKind;
   channelId?: string;
   runId?: string;
   subjectId?: string;
+  /** Absent: it came about by itself. */
+  by?: Actor;
   data?: Record<string, unknown>;
 }
 
@@ -47,6 +51,7 @@ export class EventLog {
           run_id: event.runId ?? null,
           subject_id: event.subjectId ?? null,
           data: JSON.stringify(event.data ?? {}),
+          actor: event.by ? actorOf(event.by) : null,
         })),
       )
       .execute();
@@ -70,23 +75,11 @@ export class EventLog {
       .orderBy('id')
       .limit(Math.min(limit, eventsAtOnceMax))
       .execute();
-    return rows.map((row) => ({
-      id: row.id,
-      atMs: row.at_ms,
-      kind: row.kind as DeskEventKind,
-      channelId: row.channel_id,
-      runId: row.run_id,
-      subjectId: row.subject_id,
-      data: row.data,
-    }));
+    return rows.map(eventOf);
   }
 
   async lastId(): Promise<number> {
-    const row = await this.#db
-      .selectFrom('events')
-      .select((expression) => expression.fn.max('id').as('id'))
-      .executeTakeFirst();
-    return row?.id ?? 0;
+    return await lastEventId(this.#db);
   }
 
   async prune(): Promise<void> {
@@ -95,4 +88,26 @@ export class EventLog {
       .where('id', '<=', (await this.lastId()) - eventCountMax)
       .execute();
   }
+}
+
+/** 0 before anything has happened. */
+export async function lastEventId(db: Kysely<Tables>): Promise<number> {
+  const row = await db
+    .selectFrom('events')
+    .select((expression) => expression.fn.max('id').as('id'))
+    .executeTakeFirst();
+  return row?.id ?? 0;
+}
+
+export function eventOf(row: Selectable<Tables['events']>): DeskEvent {
+  return {
+    id: row.id,
+    atMs: row.at_ms,
+    kind: row.kind as DeskEventKind,
+    channelId: row.channel_id,
+    runId: row.run_id,
+    subjectId: row.subject_id,
+    data: row.data,
+    by: row.actor,
+  };
 }

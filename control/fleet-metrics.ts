@@ -1,12 +1,13 @@
 import type { Clock } from '../core/clock.ts';
+import { countEach } from '../core/count-each.ts';
 import type { MetricFamily } from './match-desk.ts';
 import type { FleetDesk } from './open-fleet-desk.ts';
 import { backlogPerInstance } from './worker-registry.ts';
 
 /** The parts of what `scaling/` wrote down that are counted; anything else in it is its own. */
 interface WrittenDecision {
-  decision?: { brakes?: readonly string[] };
-  snapshot?: { machines?: readonly { state?: string }[] } | null;
+  brakes?: readonly string[];
+  machineCounts?: Readonly<Record<string, number>>;
 }
 
 const machineStates = ['pending', 'ready', 'draining', 'drained', 'sick', 'ending'] as const;
@@ -18,11 +19,10 @@ const workerStates = ['working', 'draining', 'drained'] as const;
 export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<MetricFamily[]> {
   const workers = await fleet.registry.list();
   const backlog = await fleet.load.readBacklog(workers);
-  const [last] = await fleet.records.list({ limit: 1 });
-  const [changed] = await fleet.records.list({ limit: 1, hasSnapshot: true });
+  const last = await fleet.records.last();
   const bootMsP95 = await fleet.registry.bootMsP95();
   const actions = await fleet.records.actionCounts(clock.nowMs() - actionsWindowMs);
-  const { decision, snapshot } = (changed ?? {}) as WrittenDecision;
+  const { brakes, machineCounts } = (last?.decision ?? {}) as WrittenDecision;
   return [
     ...gauge('needed_machines', 'What the load called for at the last decision.', last?.neededCount),
     ...gauge('desired_machines', 'What the last decision wanted, with every brake.', last?.desiredCount),
@@ -31,20 +31,20 @@ export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<
       'Time since anybody decided: nobody does when this grows.',
       last && Math.max(0, clock.nowMs() - last.atMs) / 1000,
     ),
-    ...gauge('brakes', 'Rules that held the last change back.', decision?.brakes?.length),
+    ...gauge('brakes', 'Rules that hold the fleet from what is needed.', brakes?.length),
     {
       name: 'touchline_scaling_actions',
       help: 'Actions of the last hour, by what came of them.',
       type: 'gauge',
       samples: actions.map(({ action, outcome, count }) => ({ labels: { action, outcome }, value: count })),
     },
-    ...(snapshot?.machines
+    ...(machineCounts
       ? [
           byState(
             'machines',
-            'Machines by state, at the last change.',
+            'Machines by state, as the last decision saw them.',
             machineStates,
-            snapshot.machines.map(({ state = '' }) => state),
+            machineCounts,
           ),
         ]
       : []),
@@ -52,7 +52,7 @@ export async function readFleetMetrics(fleet: FleetDesk, clock: Clock): Promise<
       'workers',
       'Worker processes that were heard of in the last minute.',
       workerStates,
-      workers.map(({ state }) => state),
+      countEach(workers.map(({ state }) => state)),
     ),
     ...gauge('waiting_jobs', 'Jobs that nobody has in hand.', backlog.waitingCount),
     ...gauge('backlog_work_seconds', 'Work that waits, in seconds of one slot.', backlog.waitingWorkSeconds),
@@ -84,11 +84,8 @@ function byState(
   name: string,
   help: string,
   states: readonly string[],
-  all: readonly string[],
+  counts: Readonly<Partial<Record<string, number>>>,
 ): MetricFamily {
-  const samples = states.map((state) => ({
-    labels: { state },
-    value: all.filter((one) => one === state).length,
-  }));
+  const samples = states.map((state) => ({ labels: { state }, value: counts[state] ?? 0 }));
   return { name: `touchline_scaling_${name}`, help, type: 'gauge', samples };
 }

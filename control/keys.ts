@@ -1,13 +1,16 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 
 import type { Kysely } from 'kysely';
 
+import type { Actor } from '../core/actor.ts';
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { Secret } from '../core/secret.ts';
 import type { Tables } from '../store/schema.ts';
+import { hashOf } from './accounts/secrets.ts';
 import type { IssuedKey, KeyView } from './match-desk.ts';
+import { actorOf } from './principal.ts';
 
 /** The old one and the new one while a contributor changes over. */
 const liveKeysMax = 2;
@@ -27,7 +30,7 @@ export class Keys {
   }
 
   /** @throws TouchlineError `key.taken` when the channel has two live keys already; those of share links do not count */
-  async issue(db: Kysely<Tables>, channelId: string): Promise<IssuedKey> {
+  async issue(db: Kysely<Tables>, channelId: string, by?: Actor): Promise<IssuedKey> {
     // Two requests at once must not both find room for one more.
     await db.selectFrom('channels').select('id').where('id', '=', channelId).forUpdate().execute();
     const live = await this.#ofPeople(db, channelId);
@@ -39,38 +42,40 @@ export class Keys {
         blame: 'caller',
       });
     }
-    return await this.#insert(db, channelId, { bits: this.#random.bytes(16) });
+    return await this.#insert(db, channelId, { bits: this.#random.bytes(16), by });
   }
 
   /** A key of a share link's own: its 128 bits are the caller's, who can tell them again. */
   async issueForLink(
     db: Kysely<Tables>,
     channelId: string,
-    link: { id: string; bits: Uint8Array },
+    link: { id: string; bits: Uint8Array; by: Actor },
   ): Promise<IssuedKey> {
-    return await this.#insert(db, channelId, { bits: link.bits, linkId: link.id });
+    return await this.#insert(db, channelId, { bits: link.bits, linkId: link.id, by: link.by });
   }
 
   async #insert(
     db: Kysely<Tables>,
     channelId: string,
-    { bits, linkId }: { bits: Uint8Array; linkId?: string },
+    { bits, linkId, by }: { bits: Uint8Array; linkId?: string; by: Actor | undefined },
   ): Promise<IssuedKey> {
     const id = hex(this.#random.bytes(4));
     const key = keyText(id, bits);
     const createdAtMs = this.#clock.nowMs();
+    const issuedBy = by ? actorOf(by) : null;
     await db
       .insertInto('channel_keys')
       .values({
         id,
         channel_id: channelId,
-        hash: digest(key),
+        hash: hashOf(key),
         created_at_ms: createdAtMs,
         revoked_at_ms: null,
+        issued_by: issuedBy,
         ...(linkId === undefined ? {} : { share_link_id: linkId }),
       })
       .execute();
-    return { id, createdAtMs, key: new Secret(key) };
+    return { id, createdAtMs, issuedBy, key: new Secret(key) };
   }
 
   async #ofPeople(db: Kysely<Tables>, channelId: string): Promise<string[]> {
@@ -88,19 +93,23 @@ export class Keys {
   async list(channelId: string, db: Kysely<Tables> = this.#db): Promise<KeyView[]> {
     const rows = await db
       .selectFrom('channel_keys')
-      .select(['id', 'created_at_ms'])
+      .select(['id', 'created_at_ms', 'issued_by'])
       .where('channel_id', '=', channelId)
       .where('revoked_at_ms', 'is', null)
       .orderBy('created_at_ms')
       .execute();
-    return rows.map((row) => ({ id: row.id, createdAtMs: row.created_at_ms }));
+    return rows.map((row) => ({ id: row.id, createdAtMs: row.created_at_ms, issuedBy: row.issued_by }));
   }
 
   /** @throws TouchlineError `key.not-found` */
-  async revoke(channelId: string, keyId: string): Promise<void> {
-    const done = await this.#db
+  async revoke(
+    db: Kysely<Tables>,
+    channelId: string,
+    { keyId, by }: { keyId: string; by: Actor },
+  ): Promise<void> {
+    const done = await db
       .updateTable('channel_keys')
-      .set({ revoked_at_ms: this.#clock.nowMs() })
+      .set({ revoked_at_ms: this.#clock.nowMs(), revoked_by: actorOf(by) })
       .where('id', '=', keyId)
       .where('channel_id', '=', channelId)
       .where('revoked_at_ms', 'is', null)
@@ -134,7 +143,7 @@ export class Keys {
         ]),
       )
       .executeTakeFirst();
-    const isRight = timingSafeEqual(digest(text), row?.hash ?? noHash);
+    const isRight = timingSafeEqual(hashOf(text), row?.hash ?? noHash);
     return isRight ? row?.channel_id : undefined;
   }
 }
@@ -146,10 +155,6 @@ export function keyText(id: string, bits: Uint8Array): string {
 
 /** No text is known to have it. */
 const noHash = Buffer.alloc(32);
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import { sql, type Kysely, type Selectable } from 'kysely';
 
 import { sidecarKey } from '../core/clip.ts';
 import { TouchlineError } from '../core/errors.ts';
@@ -9,9 +9,11 @@ import type { Tables } from '../store/schema.ts';
 import type {
   ClipFilter,
   ClipView,
+  DeadFilter,
   MomentFilter,
   MomentView,
   RenditionView,
+  RunFilter,
   RunReport,
   RunView,
   SegmentCounts,
@@ -19,6 +21,7 @@ import type {
   Waterfall,
   WaterfallStep,
 } from './match-desk.ts';
+import { cursorOf, pageOf, readCursor, readTimeCursor } from './page-cursor.ts';
 
 /** A page of 200 rows is more than anybody reads at once, and 1000 what a script may ask for. */
 const limitDefault = 200;
@@ -36,19 +39,30 @@ export class LedgerViews {
     this.#store = options.store;
   }
 
-  async listRuns(filter: { channelId?: string; limit?: number }): Promise<RunView[]> {
+  async listRuns(filter: RunFilter): Promise<{ runs: RunView[]; next: string | null }> {
+    const { channelId, cursor } = filter;
+    const limit = limitOf(filter);
     let query = this.#db
       .selectFrom('runs')
       .selectAll()
       .orderBy('start_wall_ms', 'desc')
-      .limit(limitOf(filter));
-    if (filter.channelId !== undefined) query = query.where('channel_id', '=', filter.channelId);
-    return await Promise.all((await query.execute()).map((row) => this.#runView(row)));
+      .orderBy('id', 'desc')
+      .limit(limit + 1);
+    if (channelId !== undefined) query = query.where('channel_id', '=', channelId);
+    if (cursor !== undefined) {
+      const { atMs, id } = readTimeCursor('runs', cursor);
+      query = query.where(sql<boolean>`(start_wall_ms, id) < (${atMs}, ${id})`);
+    }
+    const { rows, next } = pageOf(await query.execute(), limit, (row) =>
+      cursorOf('runs', [row.start_wall_ms, row.id]),
+    );
+    return { runs: await this.#runViews(rows), next };
   }
 
   async getRun(runId: string): Promise<RunView> {
     const row = await this.#db.selectFrom('runs').selectAll().where('id', '=', runId).executeTakeFirst();
-    return await this.#runView(row ?? notFound('run', runId));
+    const [run] = await this.#runViews(row ? [row] : []);
+    return run ?? notFound('run', runId);
   }
 
   async listSegments(filter: { runId: string; afterSeq?: number; limit?: number }): Promise<SegmentView[]> {
@@ -63,57 +77,63 @@ export class LedgerViews {
     return await this.#segmentViews(rows);
   }
 
-  async listDead(filter: { runId?: string; limit?: number }): Promise<SegmentView[]> {
+  async listDead(filter: DeadFilter): Promise<{ segments: SegmentView[]; next: string | null }> {
+    const { runId, cursor } = filter;
+    const limit = limitOf(filter);
     let query = this.#db
       .selectFrom('segments')
       .selectAll()
       .where('state', '=', 'dead')
       .orderBy('terminal_at_ms', 'desc')
-      .limit(limitOf(filter));
-    if (filter.runId !== undefined) query = query.where('run_id', '=', filter.runId);
-    return await this.#segmentViews(await query.execute());
+      .orderBy('id', 'desc')
+      .limit(limit + 1);
+    if (runId !== undefined) query = query.where('run_id', '=', runId);
+    if (cursor !== undefined) {
+      const { atMs, id } = readTimeCursor('dead', cursor);
+      query = query.where(sql<boolean>`(terminal_at_ms, id) < (${atMs}, ${id})`);
+    }
+    const { rows, next } = pageOf(await query.execute(), limit, (row) =>
+      cursorOf('dead', [row.terminal_at_ms ?? 0, row.id]),
+    );
+    return { segments: await this.#segmentViews(rows), next };
   }
 
-  async listMoments(filter: MomentFilter): Promise<MomentView[]> {
-    let query = this.#db.selectFrom('moments').selectAll().orderBy('ordinal', 'desc').limit(limitOf(filter));
-    if (filter.channelId !== undefined) query = query.where('channel_id', '=', filter.channelId);
-    if (filter.runId !== undefined) query = query.where('run_id', '=', filter.runId);
-    if (filter.decision !== undefined) query = query.where('decision', '=', filter.decision);
-    if (filter.beforeId !== undefined) {
-      query = query.where('ordinal', '<', (inner) =>
-        inner
-          .selectFrom('moments')
-          .select('ordinal')
-          .where('id', '=', filter.beforeId ?? ''),
-      );
-    }
-    return (await query.execute()).map(momentView);
+  async listMoments(filter: MomentFilter): Promise<{ moments: MomentView[]; next: string | null }> {
+    const { channelId, runId, decision, cursor } = filter;
+    const limit = limitOf(filter);
+    let query = this.#moments()
+      .orderBy('moments.ordinal', 'desc')
+      .limit(limit + 1);
+    if (channelId !== undefined) query = query.where('moments.channel_id', '=', channelId);
+    if (runId !== undefined) query = query.where('moments.run_id', '=', runId);
+    if (decision !== undefined) query = query.where('moments.decision', '=', decision);
+    if (cursor !== undefined) query = query.where('moments.ordinal', '<', ordinalIn('moments', cursor));
+    const { rows, next } = pageOf(await query.execute(), limit, ({ ordinal }) =>
+      cursorOf('moments', [ordinal]),
+    );
+    return { moments: await this.#withClips(rows), next };
   }
 
   async getMoment(momentId: string): Promise<MomentView> {
-    const row = await this.#db
-      .selectFrom('moments')
-      .selectAll()
-      .where('id', '=', momentId)
-      .executeTakeFirst();
-    return momentView(row ?? notFound('moment', momentId));
+    const row = await this.#moments().where('moments.id', '=', momentId).executeTakeFirst();
+    const [moment] = await this.#withClips(row ? [row] : []);
+    return moment ?? notFound('moment', momentId);
   }
 
-  async listClips(filter: ClipFilter): Promise<ClipView[]> {
-    let query = this.#clips().orderBy('clips.ordinal', 'desc').limit(limitOf(filter));
-    if (filter.channelId !== undefined) query = query.where('clips.channel_id', '=', filter.channelId);
-    if (filter.runId !== undefined) query = query.where('clips.run_id', '=', filter.runId);
-    if (filter.beforeId !== undefined) {
-      query = query.where('clips.ordinal', '<', (inner) =>
-        inner
-          .selectFrom('clips')
-          .select('ordinal')
-          .where('id', '=', filter.beforeId ?? ''),
-      );
-    }
-    return (await query.where('moments.state', '<>', 'withdrawn').execute()).map((row) =>
-      this.#clipView(row),
+  async listClips(filter: ClipFilter): Promise<{ clips: ClipView[]; next: string | null }> {
+    const { channelId, runId, cursor } = filter;
+    const limit = limitOf(filter);
+    let query = this.#clips()
+      .where('moments.state', '<>', 'withdrawn')
+      .orderBy('clips.ordinal', 'desc')
+      .limit(limit + 1);
+    if (channelId !== undefined) query = query.where('clips.channel_id', '=', channelId);
+    if (runId !== undefined) query = query.where('clips.run_id', '=', runId);
+    if (cursor !== undefined) query = query.where('clips.ordinal', '<', ordinalIn('clips', cursor));
+    const { rows, next } = pageOf(await query.execute(), limit, ({ ordinal }) =>
+      cursorOf('clips', [ordinal]),
     );
+    return { clips: rows.map((row) => this.#clipView(row)), next };
   }
 
   async getClip(clipId: string): Promise<ClipView> {
@@ -150,7 +170,7 @@ export class LedgerViews {
       run: runId,
       isTerminal: row.finished_at_ms !== null,
       segments: { total, clip, noClip, dead },
-      moments: moments.map(momentView).map(({ id, label, peakMs, inMs, outMs, score, reasons, state }) => ({
+      moments: moments.map(momentOf).map(({ id, label, peakMs, inMs, outMs, score, reasons, state }) => ({
         id,
         label,
         peakMs,
@@ -226,6 +246,27 @@ export class LedgerViews {
     return { clipId, momentId: moment.id, steps };
   }
 
+  #moments() {
+    return this.#db
+      .selectFrom('moments')
+      .innerJoin('channels', 'channels.id', 'moments.channel_id')
+      .selectAll('moments')
+      .select('channels.name as channel_name');
+  }
+
+  /** Two statements for a page, whatever its length. Only a moment that was cut has a clip to show. */
+  async #withClips(
+    rows: readonly (Selectable<Tables['moments']> & { channel_name: string })[],
+  ): Promise<MomentView[]> {
+    const cut = rows.filter(({ state }) => state === 'fast' || state === 'exact').map(({ id }) => id);
+    const found = cut.length === 0 ? [] : await this.#clips().where('moments.id', 'in', cut).execute();
+    const clips = new Map(found.map((row) => [row.moment_id, row]));
+    return rows.map((row) => {
+      const clip = clips.get(row.id);
+      return { ...momentOf(row), channelName: row.channel_name, clip: clip ? this.#clipView(clip) : null };
+    });
+  }
+
   #clips() {
     return this.#db
       .selectFrom('clips')
@@ -263,43 +304,56 @@ export class LedgerViews {
     };
   }
 
-  async #runView(row: Selectable<Tables['runs']>): Promise<RunView> {
-    const count = async (table: 'moments' | 'clips'): Promise<number> => {
-      const found = await this.#db
-        .selectFrom(table)
-        .select((expression) => expression.fn.countAll<number>().as('count'))
-        .where('run_id', '=', row.id)
-        .executeTakeFirstOrThrow();
-      return found.count;
-    };
-    return {
+  /** Three statements for a page, whatever its length. */
+  async #runViews(rows: readonly Selectable<Tables['runs']>[]): Promise<RunView[]> {
+    if (rows.length === 0) return [];
+    const ids = rows.map(({ id }) => id);
+    const [segments, momentCounts, clipCounts] = await Promise.all([
+      this.#countSegments(ids),
+      this.#countOf('moments', ids),
+      this.#countOf('clips', ids),
+    ]);
+    return rows.map((row) => ({
       id: row.id,
       channelId: row.channel_id,
       startWallMs: row.start_wall_ms,
       endedAtMs: row.ended_at_ms,
       why: row.why as RunEnd | null,
-      segments: await this.#countSegments(row.id),
-      momentCount: await count('moments'),
-      clipCount: await count('clips'),
-    };
+      segments: segments(row.id),
+      momentCount: momentCounts.get(row.id) ?? 0,
+      clipCount: clipCounts.get(row.id) ?? 0,
+    }));
   }
 
-  async #countSegments(runId: string): Promise<SegmentCounts> {
+  async #countOf(table: 'moments' | 'clips', runIds: readonly string[]): Promise<Map<string, number>> {
+    const rows = await this.#db
+      .selectFrom(table)
+      .select(['run_id', (expression) => expression.fn.countAll<number>().as('count')])
+      .where('run_id', 'in', runIds)
+      .groupBy('run_id')
+      .execute();
+    return new Map(rows.map((row) => [row.run_id, row.count]));
+  }
+
+  async #countSegments(runIds: readonly string[]): Promise<(runId: string) => SegmentCounts> {
     const rows = await this.#db
       .selectFrom('segments')
-      .select(['state', (expression) => expression.fn.countAll<number>().as('count')])
-      .where('run_id', '=', runId)
-      .groupBy('state')
+      .select(['run_id', 'state', (expression) => expression.fn.countAll<number>().as('count')])
+      .where('run_id', 'in', runIds)
+      .groupBy(['run_id', 'state'])
       .execute();
-    const of = (state: string): number => rows.find((row) => row.state === state)?.count ?? 0;
-    return {
-      total: rows.reduce((sum, row) => sum + row.count, 0),
-      stored: of('stored'),
-      queued: of('queued'),
-      analysed: of('analysed'),
-      clip: of('clip'),
-      noClip: of('no-clip'),
-      dead: of('dead'),
+    return (runId) => {
+      const own = rows.filter((row) => row.run_id === runId);
+      const of = (state: string): number => own.find((row) => row.state === state)?.count ?? 0;
+      return {
+        total: own.reduce((sum, row) => sum + row.count, 0),
+        stored: of('stored'),
+        queued: of('queued'),
+        analysed: of('analysed'),
+        clip: of('clip'),
+        noClip: of('no-clip'),
+        dead: of('dead'),
+      };
     };
   }
 
@@ -347,7 +401,7 @@ async function jobsOf(db: Db, subjectId: string) {
     .execute();
 }
 
-function momentView(row: Selectable<Tables['moments']>): MomentView {
+function momentOf(row: Selectable<Tables['moments']>): Omit<MomentView, 'channelName' | 'clip'> {
   return {
     id: row.id,
     label: row.label,
@@ -364,9 +418,14 @@ function momentView(row: Selectable<Tables['moments']>): MomentView {
     revision: row.revision,
     decision: row.decision,
     decidedAtMs: row.decided_at_ms,
+    decidedBy: row.decided_actor,
     foundAtMs: row.found_at_ms,
     peakWallMs: row.peak_wall_ms,
   };
+}
+
+function ordinalIn(list: 'moments' | 'clips', cursor: string): number {
+  return readCursor(list, cursor, 1)[0] ?? 0;
 }
 
 function limitOf(filter: { limit?: number }): number {

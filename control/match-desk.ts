@@ -1,3 +1,4 @@
+import type { Actor } from '../core/actor.ts';
 import type { ClipMade, ClipRevision, Rendition } from '../core/clip.ts';
 import type { Moment } from '../core/moment.ts';
 import type { Secret } from '../core/secret.ts';
@@ -13,44 +14,46 @@ export type { Decision, MomentState, SegmentState } from '../store/schema.ts';
  */
 export interface MatchDesk {
   /** The channel begins to accept a publisher at once. The key is shown here and never again. */
-  createChannel(wish: ChannelWish): Promise<{ channel: ChannelView; key: IssuedKey }>;
+  /** `by`: who asked, for whoever wonders later where its key came from. */
+  createChannel(wish: ChannelWish, by?: Actor): Promise<{ channel: ChannelView; key: IssuedKey }>;
   listChannels(): Promise<ChannelView[]>;
   /** By id or by name. @throws `channel.not-found` */
   getChannel(idOrName: string): Promise<ChannelView>;
   /** A second live key, for rotation; a third is refused with `key.taken` until one is revoked. */
-  issueKey(channelId: string): Promise<IssuedKey>;
-  revokeKey(channelId: string, keyId: string): Promise<void>;
-  startChannel(channelId: string): Promise<ChannelView>;
+  issueKey(channelId: string, by: Actor): Promise<IssuedKey>;
+  revokeKey(channelId: string, keyId: string, by: Actor): Promise<void>;
+  startChannel(channelId: string, by?: Actor): Promise<ChannelView>;
   /** Resolves when the last segment of the run is in the ledger. */
-  stopChannel(channelId: string): Promise<ChannelView>;
+  stopChannel(channelId: string, by?: Actor): Promise<ChannelView>;
   /** Stops it first. Runs, moments and clips stay. */
-  deleteChannel(channelId: string): Promise<void>;
+  deleteChannel(channelId: string, by?: Actor): Promise<void>;
   /** What the contributor's feed looks like now; undefined while nothing was ever received. */
   health(channelId: string): ChannelHealth | undefined;
 
   /** Takes a recorded file on this machine as the run of a channel (created when there is none of that name). */
   ingestFile(wish: FileWish): Promise<{ channelId: string; runId: string }>;
 
-  listRuns(filter: { channelId?: string; limit?: number }): Promise<RunView[]>;
+  /** Newest first. @throws `cursor.invalid` */
+  listRuns(filter: RunFilter): Promise<{ runs: RunView[]; next: string | null }>;
   getRun(runId: string): Promise<RunView>;
   /** The outcome of a run as scripts read it (`touchline ingest --json`); `isTerminal` when nothing is left to happen. */
   runReport(runId: string): Promise<RunReport>;
   listSegments(filter: { runId: string; afterSeq?: number; limit?: number }): Promise<SegmentView[]>;
 
-  /** Newest first. */
-  listMoments(filter: MomentFilter): Promise<MomentView[]>;
+  /** Newest first. @throws `cursor.invalid` */
+  listMoments(filter: MomentFilter): Promise<{ moments: MomentView[]; next: string | null }>;
   getMoment(momentId: string): Promise<MomentView>;
   /** The editor's word; stored, told as an event, and changeable. */
-  decide(momentId: string, decision: Decision, by: string): Promise<MomentView>;
+  decide(momentId: string, decision: Decision, by: Actor): Promise<MomentView>;
 
-  /** Newest first. A clip is listed from its fast revision on. */
-  listClips(filter: ClipFilter): Promise<ClipView[]>;
+  /** Newest first. A clip is listed from its fast revision on. @throws `cursor.invalid` */
+  listClips(filter: ClipFilter): Promise<{ clips: ClipView[]; next: string | null }>;
   getClip(clipId: string): Promise<ClipView>;
   /** Where the time went, from the moment on the pitch to the clip on the page. */
   waterfall(clipId: string): Promise<Waterfall>;
 
-  /** Work that ended as dead, and the way to give it another chance. */
-  listDead(filter: { runId?: string; limit?: number }): Promise<SegmentView[]>;
+  /** Work that ended as dead, newest first, and the way to give it another chance. @throws `cursor.invalid` */
+  listDead(filter: DeadFilter): Promise<{ segments: SegmentView[]; next: string | null }>;
   retrySegment(segmentId: string): Promise<void>;
 
   /** Everything that happened after `afterId`, in order, at most `limit` (<= 1000). Ids ascend without being gap-free. */
@@ -110,6 +113,8 @@ export interface KeyView {
   /** Public: it stands at the front of the key and finds it in the ledger. */
   id: string;
   createdAtMs: number;
+  /** For one of a share link: whoever made that. Null where it was not written down yet. */
+  issuedBy: Actor | null;
 }
 
 export interface IssuedKey extends KeyView {
@@ -160,6 +165,7 @@ export interface SegmentView {
 
 export interface MomentView extends Moment {
   channelId: string;
+  channelName: string;
   runId: string;
   clipId: string;
   state: MomentState;
@@ -169,24 +175,40 @@ export interface MomentView extends Moment {
   revision: number;
   decision: Decision;
   decidedAtMs: number | null;
+  /** Null where nobody decided, or where that was not written down yet. */
+  decidedBy: Actor | null;
   foundAtMs: number;
   /** Wall clock of the peak. */
   peakWallMs: number;
+  /** Null until something was cut. */
+  clip: ClipView | null;
 }
 
 export interface MomentFilter {
   channelId?: string;
   runId?: string;
   decision?: Decision;
-  /** Moments found before this one: the way to page on. */
-  beforeId?: string;
+  /** `next` of the page before. */
+  cursor?: string;
+  limit?: number;
+}
+
+export interface RunFilter {
+  channelId?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+export interface DeadFilter {
+  runId?: string;
+  cursor?: string;
   limit?: number;
 }
 
 export interface ClipFilter {
   channelId?: string;
   runId?: string;
-  beforeId?: string;
+  cursor?: string;
   limit?: number;
 }
 
@@ -270,6 +292,8 @@ export interface DeskEvent {
   /** What it is about: the id of a segment, moment, clip, key or job. */
   subjectId: string | null;
   data: Record<string, unknown>;
+  /** Who did it; null: it came about by itself. */
+  by: Actor | null;
 }
 
 export type DeskEventKind =
@@ -278,6 +302,9 @@ export type DeskEventKind =
   | 'moment.claimed'
   | 'account.signed-in'
   | 'account.changed'
+  | 'webhook.changed'
+  | 'fixture.changed'
+  | 'scaling.changed'
   | 'channel.changed'
   | 'channel.health'
   | 'run.started'

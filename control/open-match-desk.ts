@@ -121,7 +121,7 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
   });
   channels = channelDesk;
   const views = new LedgerViews({ db, store });
-  const review = new ReviewDesk({ db, clock, events });
+  const review = new ReviewDesk({ db, clock, events, log: log.child({ part: 'review' }) });
   const edits = new EditDesk({
     db,
     clock,
@@ -133,14 +133,14 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
   });
 
   const desk: MatchDesk = {
-    createChannel: async (wish) => await channelDesk.create(wish),
+    createChannel: async (wish, by) => await channelDesk.create(wish, by),
     listChannels: async () => await channelDesk.list(),
     getChannel: async (idOrName) => await channelDesk.get(idOrName),
-    issueKey: async (channelId) => await channelDesk.issueKey(channelId),
-    revokeKey: async (channelId, keyId) => await channelDesk.revokeKey(channelId, keyId),
-    startChannel: async (channelId) => await channelDesk.start(channelId),
-    stopChannel: async (channelId) => await channelDesk.stop(channelId),
-    deleteChannel: async (channelId) => await channelDesk.delete(channelId),
+    issueKey: async (channelId, by) => await channelDesk.issueKey(channelId, by),
+    revokeKey: async (channelId, keyId, by) => await channelDesk.revokeKey(channelId, keyId, by),
+    startChannel: async (channelId, by) => await channelDesk.start(channelId, by),
+    stopChannel: async (channelId, by) => await channelDesk.stop(channelId, by),
+    deleteChannel: async (channelId, by) => await channelDesk.delete(channelId, by),
     health: (channelId) => channelDesk.health(channelId),
     ingestFile: async (wish) => await channelDesk.ingestFile(wish),
     listRuns: async (filter) => await views.listRuns(filter),
@@ -150,7 +150,7 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
     listMoments: async (filter) => await views.listMoments(filter),
     getMoment: async (momentId) => await views.getMoment(momentId),
     decide: async (momentId, decision, by) => {
-      await review.decide([momentId], decision, { name: by });
+      await review.decide([momentId], decision, by);
       return await views.getMoment(momentId);
     },
     listClips: async (filter) => await views.listClips(filter),
@@ -226,6 +226,7 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
       takeResults(desking.signal),
       queue.consumeDead({ signal: desking.signal, handle: async (dead) => await runs.onDead(dead) }),
       keepHouse(desking.signal),
+      review.run(desking.signal),
     ]);
     const driving = Promise.all([...drivers.values()].map(async (driver) => await driver.run(signal)));
     driving.catch(() => undefined);

@@ -4,6 +4,7 @@ import { sql, type Kysely } from 'kysely';
 
 import type { Clock } from '../core/clock.ts';
 import type { Tables } from '../store/schema.ts';
+import { listDeadCuts, type DeadCut } from './edits/dead-cuts.ts';
 import type { FleetDesk } from './open-fleet-desk.ts';
 import { backlogPerInstance } from './worker-registry.ts';
 
@@ -13,6 +14,7 @@ const minuteMs = 60_000;
 const historyMinutes = 60;
 const decisionsShown = 20;
 const failuresShown = 20;
+const deadCutsShown = 50;
 
 export interface OperationsView {
   atMs: number;
@@ -35,6 +37,7 @@ export interface OperationsView {
   }[];
   decisions: { id: number; atMs: number; neededCount: number; desiredCount: number; reason: string }[];
   failures: { code: string; kind: string; count: number; lastAtMs: number | null; example: string }[];
+  deadCuts: DeadCut[];
   history: {
     atMs: number[];
     finishedCount: number[];
@@ -70,7 +73,7 @@ export class OperationsDesk {
     const waiting = await this.#waiting();
     const oldest = Math.min(...waiting.map(({ oldestAtMs }) => oldestAtMs ?? Infinity));
     const ended = await this.#ended(atMs);
-    const decisions = await this.#fleet.records.list({ limit: decisionsShown, hasSnapshot: true });
+    const { decisions } = await this.#fleet.records.list({ limit: decisionsShown, hasSnapshot: true });
     return {
       atMs,
       momentLatency: await this.#momentLatency(atMs),
@@ -98,6 +101,7 @@ export class OperationsDesk {
         reason,
       })),
       failures: await this.#failures(atMs),
+      deadCuts: await listDeadCuts(this.#db, deadCutsShown),
       history: await this.#history(atMs),
     };
   }

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 
+import { Bell } from '../core/bell.ts';
 import type { Clock } from '../core/clock.ts';
 import type { AnalyseJob, CutJob } from '../core/jobs.ts';
 import { job as jobSchema } from '../core/jobs.ts';
@@ -22,16 +23,14 @@ const sweepEveryMs = 60_000;
 /** Puts jobs on the queue that the ledger has: at least once, in the order in which they were sent, also after an outage. */
 export class Outbox {
   readonly #options: { db: Kysely<Tables>; queue: Queue; clock: Clock; log: Log };
-  #wake: (() => void) | undefined;
-  #hasNews = false;
+  readonly #bell = new Bell();
 
   constructor(options: { db: Kysely<Tables>; queue: Queue; clock: Clock; log: Log }) {
     this.#options = options;
   }
 
   wake(): void {
-    this.#hasNews = true;
-    this.#wake?.();
+    this.#bell.ring();
   }
 
   /** Pumps until `signal` aborts, and then once more. */
@@ -45,10 +44,9 @@ export class Outbox {
           sweptAtMs = clock.monotonicMs();
           await this.#sweep();
         }
-        this.#hasNews = false;
         while ((await this.pump()) > 0);
         failures = 0;
-        await this.#sleep(pollMs, signal);
+        await this.#bell.wait(pollMs, clock, signal).catch(() => undefined);
       } catch (error) {
         failures += 1;
         const waitMs = Math.min(retryMsMax, 100 * 2 ** failures);
@@ -109,17 +107,5 @@ export class Outbox {
       .executeTakeFirst();
     if (done.numUpdatedRows > 0n)
       log.info('old jobs are put on the queue again', { count: Number(done.numUpdatedRows) });
-  }
-
-  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
-    if (this.#hasNews) return;
-    const stop = new AbortController();
-    const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-    await Promise.race([
-      woken,
-      this.#options.clock.sleep(ms, AbortSignal.any([signal, stop.signal])).catch(() => undefined),
-    ]);
-    this.#wake = undefined;
-    stop.abort();
   }
 }

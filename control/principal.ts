@@ -1,3 +1,5 @@
+import type { Actor } from '../core/actor.ts';
+
 /** What somebody may do. Each role holds the scopes of the one before it; a token holds those that were chosen for it. */
 export const scopes = [
   /** See channels, moments, clips and the figures of the operation. */
@@ -24,11 +26,19 @@ export const scopesOf: Record<Role, readonly Scope[]> = {
 };
 
 /** Who asks. `server` holds the token of this machine's owner: the command line, and scripts beside it. */
-export interface Principal {
-  kind: 'user' | 'token' | 'server';
-  /** Of the user, or of the token; `server`. Events and decisions name it. */
-  id: string;
-  /** For people: "Ana". Typed by somebody, so it is shown as text. */
-  name: string;
+export interface Principal extends Actor {
   scopes: readonly Scope[];
 }
+
+/** Who asked, to be written down: what they might do then is nobody's business later. */
+export function actorOf({ kind, id, name }: Actor): Actor {
+  return { kind, id, name };
+}
+
+/** Whoever holds the token in the server's own folder: the command line, and scripts beside it. */
+export const serverOwner: Principal = {
+  kind: 'server',
+  id: 'server',
+  name: 'the owner of the server',
+  scopes,
+};

@@ -1,14 +1,18 @@
 import { sql, type Kysely } from 'kysely';
 
+import type { Actor } from '../core/actor.ts';
 import type { ClipSidecar } from '../core/clip.ts';
+import { Bell } from '../core/bell.ts';
 import type { Clock } from '../core/clock.ts';
-import { TouchlineError } from '../core/errors.ts';
+import { asTouchlineError, TouchlineError } from '../core/errors.ts';
+import { isWorthALine, type Log } from '../core/log.ts';
 import type { Reason } from '../core/moment.ts';
 import type { Decision, MomentState, Tables } from '../store/schema.ts';
 import { Claims } from './claims.ts';
 import type { EventLog } from './event-log.ts';
 import { laneFrom, laneOf, type Lane } from './lanes.ts';
-import type { Principal } from './principal.ts';
+import { cursorOf, pageOf, readCursor } from './page-cursor.ts';
+import { actorOf, type Principal } from './principal.ts';
 
 type Db = Kysely<Tables>;
 
@@ -32,6 +36,8 @@ export interface ReviewMoment {
   decision: Decision;
   decidedAtMs: number | null;
   decidedBy: string | null;
+  /** The same one by kind and id; null where that was not written down yet. */
+  decider: Actor | null;
   reasons: Reason[];
   startWallMs: number | null;
   frameRate: { num: number; den: number } | null;
@@ -66,6 +72,10 @@ export interface ReviewPage {
 }
 
 const dayMs = 86_400_000;
+/** Nobody claims anything: whoever does rings. */
+const idleMs = 3_600_000;
+/** The database is away: what ended is told when it is back. */
+const againMs = 1_000;
 
 /** What waits for an editor's word, ranked, and the word itself. */
 export class ReviewDesk {
@@ -73,18 +83,36 @@ export class ReviewDesk {
   readonly #db: Db;
   readonly #clock: Clock;
   readonly #events: EventLog;
+  readonly #log: Log;
+  readonly #claimed = new Bell();
 
-  constructor(options: { db: Db; clock: Clock; events: EventLog }) {
+  constructor(options: { db: Db; clock: Clock; events: EventLog; log: Log }) {
     this.#db = options.db;
     this.#clock = options.clock;
     this.#events = options.events;
+    this.#log = options.log;
     this.claims = new Claims(options.clock);
   }
 
-  /** By lane, in it the newest first. One statement for the page, whatever its length. */
+  /**
+   * By lane, in it the newest first. One statement for the page, whatever its length. Which ones is decided first: sorted together
+   * with what is shown of them, the sidecar of every clip in the queue was unpacked for each page.
+   */
   async list(filter: ReviewFilter): Promise<ReviewPage> {
-    const after = filter.cursor === undefined ? undefined : readCursor(filter.cursor);
-    let page = this.#filtered(filter)
+    const after = filter.cursor === undefined ? undefined : readCursor('review', filter.cursor, 2);
+    let wanted = this.#filtered(filter)
+      .select('moments.id')
+      .orderBy(rank)
+      .orderBy('moments.ordinal', 'desc')
+      .limit(filter.limit + 1);
+    if (filter.lane !== undefined) wanted = wanted.where(rank, '=', rankOf[filter.lane]);
+    if (after) {
+      const [rankAfter = 0, ordinal = 0] = after;
+      wanted = wanted.where(sql<boolean>`(${rank}, -moments.ordinal) > (${rankAfter}, ${-ordinal})`);
+    }
+    const page = this.#db
+      .selectFrom('moments')
+      .where('moments.id', 'in', wanted)
       .innerJoin('channels', 'channels.id', 'moments.channel_id')
       .leftJoin('clips', 'clips.moment_id', 'moments.id')
       .select([
@@ -106,6 +134,7 @@ export class ReviewDesk {
         'moments.decision',
         'moments.decided_at_ms',
         'moments.decided_by',
+        'moments.decided_actor',
         'moments.reasons',
         'moments.edit_version',
         rank.as('rank'),
@@ -114,14 +143,16 @@ export class ReviewDesk {
         sql<number | null>`(clips.sidecar->>'startWallMs')::bigint`.as('start_wall_ms'),
       ])
       .orderBy('rank')
-      .orderBy('moments.ordinal', 'desc')
-      .limit(filter.limit);
-    if (filter.lane !== undefined) page = page.where(rank, '=', rankOf[filter.lane]);
-    if (after) {
-      page = page.where(sql<boolean>`(${rank}, -moments.ordinal) > (${after.rank}, ${-after.ordinal})`);
-    }
-    const rows = await page.execute();
-    const last = rows.at(-1);
+      .orderBy('moments.ordinal', 'desc');
+    const [found, counts, today, labels] = await Promise.all([
+      page.execute(),
+      this.#counts(filter),
+      this.#today(),
+      this.#labels(),
+    ]);
+    const { rows, next } = pageOf(found, filter.limit, (last) =>
+      cursorOf('review', [last.rank, last.ordinal]),
+    );
     return {
       moments: rows.map((row): ReviewMoment => {
         const of = (preset: string) => row.renditions?.find((one) => one.preset === preset);
@@ -144,6 +175,7 @@ export class ReviewDesk {
           decision: row.decision,
           decidedAtMs: row.decided_at_ms,
           decidedBy: row.decided_by,
+          decider: row.decided_actor,
           reasons: row.reasons,
           startWallMs: row.start_wall_ms,
           frameRate: row.frame_rate,
@@ -157,10 +189,10 @@ export class ReviewDesk {
           claim: this.claims.holderOf(row.id) ?? null,
         };
       }),
-      next: rows.length === filter.limit && last ? cursorOf(last) : null,
-      counts: await this.#counts(filter),
-      ...(await this.#today()),
-      labels: await this.#labels(),
+      next,
+      counts,
+      ...today,
+      labels,
     };
   }
 
@@ -168,7 +200,7 @@ export class ReviewDesk {
   async decide(
     ids: readonly string[],
     decision: Decision,
-    by: Pick<Principal, 'name'>,
+    by: Actor,
   ): Promise<{ id: string; before: Decision }[]> {
     const nowMs = this.#clock.nowMs();
     const before = await this.#db.transaction().execute(async (db) => {
@@ -189,6 +221,7 @@ export class ReviewDesk {
             decision,
             decided_at_ms: decision === 'undecided' ? null : nowMs,
             decided_by: decision === 'undecided' ? null : by.name,
+            decided_actor: decision === 'undecided' ? null : actorOf(by),
           })
           .where(
             'id',
@@ -203,6 +236,7 @@ export class ReviewDesk {
             channelId: row.channel_id,
             runId: row.run_id,
             subjectId: row.id,
+            by,
             data: { decision, before: row.decision, by: by.name },
           })),
         );
@@ -213,10 +247,13 @@ export class ReviewDesk {
     return before;
   }
 
-  /** Tells the others. @returns who has it */
+  /** Tells the others. @returns who has it. @throws `moment.not-found` */
   async claim(momentId: string, by: Principal): Promise<{ name: string; isMine: boolean }> {
+    if (!(await isMoment(this.#db, momentId))) throw notFound(momentId);
     const before = this.claims.holderOf(momentId);
-    const holder = this.claims.take(momentId, by);
+    const { holder, freedIds } = this.claims.take(momentId, by);
+    this.#claimed.ring();
+    for (const id of freedIds) await this.#tellEnd(id);
     if (holder.id !== before?.id) await this.#tellClaim(momentId, holder.name);
     return { name: holder.name, isMine: holder.id === by.id };
   }
@@ -225,10 +262,54 @@ export class ReviewDesk {
     if (this.claims.release(momentId, by)) await this.#tellClaim(momentId, null);
   }
 
+  /** Tells of claims that end by themselves, until `signal` aborts: a browser that went away says nothing. */
+  async run(signal: AbortSignal): Promise<void> {
+    const untold = new Set<string>();
+    let isStart = true;
+    let failedCount = 0;
+    while (!signal.aborted) {
+      try {
+        if (isStart) for (const id of await this.#heldBefore()) untold.add(id);
+        isStart = false;
+        for (const id of this.claims.endOver()) untold.add(id);
+        for (const id of untold) {
+          // Taken again meanwhile: that was told.
+          if (!this.claims.holderOf(id)) await this.#tellEnd(id);
+          untold.delete(id);
+        }
+        failedCount = 0;
+      } catch (error) {
+        failedCount += 1;
+        if (isWorthALine(failedCount)) {
+          const { message } = asTouchlineError(error);
+          this.#log.warn('the end of a claim could not be told yet', { error: message, failedCount });
+        }
+      }
+      const nextMs = isStart || untold.size > 0 ? againMs : (this.claims.msToNextEnd() ?? idleMs);
+      await this.#claimed.wait(Math.ceil(nextMs), this.#clock, signal).catch(() => undefined);
+    }
+  }
+
+  /** Moments that somebody looked at when the server ended: their pages say it again, if they are still there. */
+  async #heldBefore(): Promise<string[]> {
+    const { rows } = await sql<{ id: string }>`
+      select id from (
+        select distinct on (subject_id) subject_id as id, data->>'by' as by_name
+        from events where kind = 'moment.claimed' order by subject_id, events.id desc
+      ) newest where by_name is not null`.execute(this.#db);
+    return rows.map(({ id }) => id);
+  }
+
+  async #tellEnd(momentId: string): Promise<void> {
+    await this.#tellClaim(momentId, null).catch((error: unknown) => {
+      // Gone with its channel: nobody waits to hear of it.
+      if (asTouchlineError(error).code !== 'moment.not-found') throw error;
+    });
+  }
+
   async #tellClaim(momentId: string, by: string | null): Promise<void> {
     await this.#db.transaction().execute(async (db) => {
-      const row = await db.selectFrom('moments').select('id').where('id', '=', momentId).executeTakeFirst();
-      if (!row) throw notFound(momentId);
+      if (!(await isMoment(db, momentId))) throw notFound(momentId);
       await this.#events.append(db, [{ kind: 'moment.claimed', subjectId: momentId, data: { by } }]);
     });
     this.#events.tell();
@@ -294,19 +375,9 @@ export class ReviewDesk {
 const rankOf: Record<Lane, number> = { must: 0, likely: 1, maybe: 2 };
 const rank = sql<number>`case when moments.score >= ${sql.lit(laneFrom.must)} then 0 when moments.score >= ${sql.lit(laneFrom.likely)} then 1 else 2 end`;
 
-function cursorOf({ rank, ordinal }: { rank: number; ordinal: number }): string {
-  return Buffer.from(`${rank}/${ordinal}`).toString('base64url');
-}
-
-function readCursor(cursor: string): { rank: number; ordinal: number } {
-  const [, rank, ordinal] = /^(\d)\/(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  if (rank !== undefined && ordinal !== undefined) return { rank: Number(rank), ordinal: Number(ordinal) };
-  throw new TouchlineError({
-    code: 'review.invalid',
-    message: 'the cursor is none of ours: begin without one',
-    retryable: false,
-    blame: 'caller',
-  });
+async function isMoment(db: Db, id: string): Promise<boolean> {
+  const row = await db.selectFrom('moments').select('id').where('id', '=', id).executeTakeFirst();
+  return row !== undefined;
 }
 
 function notFound(id: string): TouchlineError {

@@ -1,7 +1,11 @@
-import { sql, type Kysely } from 'kysely';
+import { sql, type Kysely, type Selectable } from 'kysely';
 
+import type { Actor } from '../core/actor.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Tables } from '../store/schema.ts';
+import { EventLog } from './event-log.ts';
+import { cursorOf, pageOf, readCursor } from './page-cursor.ts';
+import { actorOf } from './principal.ts';
 
 /** What the fleet was told, and why. `decision`, `outcomes` and `snapshot` are what `scaling/` wrote down, as it is. */
 export interface StoredDecision {
@@ -21,6 +25,18 @@ export interface ScalingOverrides {
   pin?: { count: number; untilMs: number } | undefined;
   isInPaused: boolean;
   isOutPaused: boolean;
+  /** Who said so last; absent where nobody has, or it was not written down. */
+  changedBy?: Actor;
+}
+
+interface DecisionFilter {
+  limit: number;
+  /** `next` of the page before. */
+  cursor?: string | undefined;
+  /** Made then or before. */
+  untilMs?: number | undefined;
+  /** Only those at which something changed. */
+  hasSnapshot?: boolean | undefined;
 }
 
 const keptMs = 14 * 24 * 3_600_000;
@@ -30,11 +46,13 @@ const sweepMs = 3_600_000;
 export class ScalingRecords {
   readonly #db: Kysely<Tables>;
   readonly #clock: Clock;
+  readonly #events: EventLog;
   #sweptAtMs = 0;
 
   constructor(options: { db: Kysely<Tables>; clock: Clock }) {
     this.#db = options.db;
     this.#clock = options.clock;
+    this.#events = new EventLog(options);
   }
 
   async recent(sinceMs: number): Promise<{ atMs: number; neededCount: number; desiredCount: number }[]> {
@@ -83,33 +101,24 @@ export class ScalingRecords {
     return rows;
   }
 
-  /** Newest first. `hasSnapshot`: only those at which something changed. `untilMs`: made then or before. */
-  async list(filter: {
-    limit: number;
-    beforeId?: number | undefined;
-    untilMs?: number | undefined;
-    hasSnapshot?: boolean | undefined;
-  }): Promise<StoredDecision[]> {
-    const rows = await this.#db
+  /** Newest first. @throws `cursor.invalid` */
+  async list(filter: DecisionFilter): Promise<{ decisions: StoredDecision[]; next: string | null }> {
+    const { limit, cursor, untilMs, hasSnapshot } = filter;
+    let query = this.#db
       .selectFrom('scaling_decisions')
       .selectAll()
-      .$if(filter.beforeId !== undefined, (query) => query.where('id', '<', filter.beforeId ?? 0))
-      .$if(filter.untilMs !== undefined, (query) => query.where('at_ms', '<=', filter.untilMs ?? 0))
-      .$if(filter.hasSnapshot === true, (query) => query.where('snapshot', 'is not', null))
       .orderBy('id', 'desc')
-      .limit(filter.limit)
-      .execute();
-    return rows.map((row) => ({
-      id: row.id,
-      atMs: row.at_ms,
-      provider: row.provider,
-      neededCount: row.needed_count,
-      desiredCount: row.desired_count,
-      reason: row.reason,
-      decision: row.decision,
-      outcomes: row.outcomes,
-      snapshot: row.snapshot,
-    }));
+      .limit(limit + 1);
+    if (cursor !== undefined) query = query.where('id', '<', readCursor('decisions', cursor, 1)[0] ?? 0);
+    if (untilMs !== undefined) query = query.where('at_ms', '<=', untilMs);
+    if (hasSnapshot === true) query = query.where('snapshot', 'is not', null);
+    const { rows, next } = pageOf(await query.execute(), limit, ({ id }) => cursorOf('decisions', [id]));
+    return { decisions: rows.map(decisionOf), next };
+  }
+
+  /** The one that stands; undefined before the first. */
+  async last(): Promise<StoredDecision | undefined> {
+    return (await this.list({ limit: 1 })).decisions[0];
   }
 
   async overrides(): Promise<ScalingOverrides> {
@@ -120,22 +129,28 @@ export class ScalingRecords {
       ...(count === null || untilMs === null ? {} : { pin: { count, untilMs } }),
       isInPaused: row.is_in_paused,
       isOutPaused: row.is_out_paused,
+      ...(row.changed_by ? { changedBy: row.changed_by } : {}),
     };
   }
 
-  async setOverrides({ pin, isInPaused, isOutPaused }: ScalingOverrides): Promise<void> {
+  async setOverrides({ pin, isInPaused, isOutPaused, changedBy: by }: ScalingOverrides): Promise<void> {
     const said = {
       pin_count: pin?.count ?? null,
       pin_until_ms: pin?.untilMs ?? null,
       is_in_paused: isInPaused,
       is_out_paused: isOutPaused,
       changed_at_ms: this.#clock.nowMs(),
+      changed_by: by ? actorOf(by) : null,
     };
-    await this.#db
-      .insertInto('scaling_overrides')
-      .values(said)
-      .onConflict((conflict) => conflict.column('is_one').doUpdateSet(said))
-      .execute();
+    await this.#db.transaction().execute(async (db) => {
+      await db
+        .insertInto('scaling_overrides')
+        .values(said)
+        .onConflict((conflict) => conflict.column('is_one').doUpdateSet(said))
+        .execute();
+      const data = { pin: pin ?? null, isInPaused, isOutPaused };
+      await this.#events.append(db, [{ kind: 'scaling.changed', ...(by ? { by } : {}), data }]);
+    });
   }
 
   /** Takes or renews the lease. By the clock of the database, so that controllers need not agree on the time. */
@@ -153,4 +168,18 @@ export class ScalingRecords {
   async release(holder: string): Promise<void> {
     await this.#db.deleteFrom('scaling_lease').where('holder', '=', holder).execute();
   }
+}
+
+function decisionOf(row: Selectable<Tables['scaling_decisions']>): StoredDecision {
+  return {
+    id: row.id,
+    atMs: row.at_ms,
+    provider: row.provider,
+    neededCount: row.needed_count,
+    desiredCount: row.desired_count,
+    reason: row.reason,
+    decision: row.decision,
+    outcomes: row.outcomes,
+    snapshot: row.snapshot,
+  };
 }

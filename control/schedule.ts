@@ -1,11 +1,14 @@
 import { sql, type Kysely } from 'kysely';
 
+import type { Actor } from '../core/actor.ts';
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Random } from '../core/random.ts';
 import type { Tables } from '../store/schema.ts';
+import { EventLog, type NewEvent } from './event-log.ts';
 import { readCalendar } from './icalendar.ts';
+import { actorOf } from './principal.ts';
 
 /** A match that will be played: machines are ready for it before its kick-off. */
 export interface Fixture {
@@ -20,6 +23,10 @@ export interface Fixture {
   /** `api`, or the name of the calendar. */
   source: string;
   isCancelled: boolean;
+  /** Null where it was not written down. */
+  createdBy: Actor | null;
+  /** Null as well where the calendar called it off. */
+  cancelledBy: Actor | null;
 }
 
 export interface FixtureWish {
@@ -49,30 +56,36 @@ export class Schedule {
   readonly #db: Kysely<Tables>;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #events: EventLog;
 
   constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random }) {
     this.#db = options.db;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#events = new EventLog(options);
   }
 
-  async add(wish: FixtureWish): Promise<Fixture> {
+  async add(wish: FixtureWish, by?: Actor): Promise<Fixture> {
     const id = newId('fix', this.#random);
-    await this.#db
-      .insertInto('fixtures')
-      .values({
-        id,
-        name: wish.name,
-        channel_name: wish.channel ?? null,
-        kick_off_at_ms: wish.kickOffAtMs,
-        length_ms: wish.lengthMs ?? lengthMsDefault,
-        priority: wish.priority ?? 0,
-        source: 'api',
-        source_uid: id,
-        created_at_ms: this.#clock.nowMs(),
-        cancelled_at_ms: null,
-      })
-      .execute();
+    await this.#db.transaction().execute(async (db) => {
+      await db
+        .insertInto('fixtures')
+        .values({
+          id,
+          name: wish.name,
+          channel_name: wish.channel ?? null,
+          kick_off_at_ms: wish.kickOffAtMs,
+          length_ms: wish.lengthMs ?? lengthMsDefault,
+          priority: wish.priority ?? 0,
+          source: 'api',
+          source_uid: id,
+          created_at_ms: this.#clock.nowMs(),
+          cancelled_at_ms: null,
+          created_by: by ? actorOf(by) : null,
+        })
+        .execute();
+      await this.#events.append(db, [changedEvent(id, { what: 'added' }, by)]);
+    });
     return await this.#get(id);
   }
 
@@ -89,14 +102,23 @@ export class Schedule {
     return rows.map(fixtureOf);
   }
 
-  async cancel(id: string): Promise<Fixture> {
+  async cancel(id: string, by?: Actor): Promise<Fixture> {
     await this.#get(id);
-    await this.#db
-      .updateTable('fixtures')
-      .set({ cancelled_at_ms: this.#clock.nowMs(), is_cancelled_by_hand: true })
-      .where('id', '=', id)
-      .where('cancelled_at_ms', 'is', null)
-      .execute();
+    await this.#db.transaction().execute(async (db) => {
+      const done = await db
+        .updateTable('fixtures')
+        .set({
+          cancelled_at_ms: this.#clock.nowMs(),
+          is_cancelled_by_hand: true,
+          cancelled_by: by ? actorOf(by) : null,
+        })
+        .where('id', '=', id)
+        .where('cancelled_at_ms', 'is', null)
+        .executeTakeFirst();
+      if (done.numUpdatedRows > 0n) {
+        await this.#events.append(db, [changedEvent(id, { what: 'called off' }, by)]);
+      }
+    });
     return await this.#get(id);
   }
 
@@ -109,7 +131,7 @@ export class Schedule {
    */
   async importCalendar(
     text: string,
-    about: { source: string; channel?: string | undefined; zone: string },
+    about: { source: string; channel?: string | undefined; zone: string; by?: Actor },
   ): Promise<CalendarImport> {
     const nowMs = this.#clock.nowMs();
     const { fixtures, skippedCount } = readCalendar(text, {
@@ -151,6 +173,7 @@ export class Schedule {
               source_uid: fixture.uid,
               created_at_ms: nowMs,
               cancelled_at_ms: cancelledAtMs,
+              created_by: about.by ? actorOf(about.by) : null,
             })
             .execute();
           done[fixture.isCancelled ? 'cancelled' : 'added'] += 1;
@@ -173,7 +196,12 @@ export class Schedule {
         }
         await db
           .updateTable('fixtures')
-          .set({ ...wanted, cancelled_at_ms: cancelledAtMs, is_cancelled_by_hand: false })
+          .set({
+            ...wanted,
+            cancelled_at_ms: cancelledAtMs,
+            is_cancelled_by_hand: false,
+            cancelled_by: null,
+          })
           .where('id', '=', row.id)
           .execute();
         done[fixture.isCancelled && !wasCancelled ? 'cancelled' : 'changed'] += 1;
@@ -183,7 +211,13 @@ export class Schedule {
       );
       for (const { id } of gone)
         await db.updateTable('fixtures').set({ cancelled_at_ms: nowMs }).where('id', '=', id).execute();
-      return { ...done, cancelled: done.cancelled + gone.length };
+      const all = { ...done, cancelled: done.cancelled + gone.length };
+      // Polled every hour, most imports change nothing.
+      if (all.added + all.changed + all.cancelled > 0) {
+        const data = { what: 'imported', source: about.source, ...all };
+        await this.#events.append(db, [changedEvent(undefined, data, about.by)]);
+      }
+      return all;
     });
   }
 
@@ -199,6 +233,15 @@ export class Schedule {
   }
 }
 
+function changedEvent(subjectId: string | undefined, data: Record<string, unknown>, by?: Actor): NewEvent {
+  return {
+    kind: 'fixture.changed',
+    ...(subjectId === undefined ? {} : { subjectId }),
+    ...(by ? { by } : {}),
+    data,
+  };
+}
+
 function fixtureOf(row: {
   id: string;
   name: string;
@@ -208,6 +251,8 @@ function fixtureOf(row: {
   priority: number;
   source: string;
   cancelled_at_ms: number | null;
+  created_by: Actor | null;
+  cancelled_by: Actor | null;
 }): Fixture {
   return {
     id: row.id,
@@ -218,5 +263,7 @@ function fixtureOf(row: {
     priority: row.priority,
     source: row.source,
     isCancelled: row.cancelled_at_ms !== null,
+    createdBy: row.created_by,
+    cancelledBy: row.cancelled_by,
   };
 }

@@ -1,14 +1,16 @@
-import { createHash } from 'node:crypto';
-
 import type { Kysely, Selectable } from 'kysely';
 
+import type { Actor } from '../core/actor.ts';
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Random } from '../core/random.ts';
 import { Secret } from '../core/secret.ts';
 import type { Tables } from '../store/schema.ts';
+import { hashOf } from './accounts/secrets.ts';
 import { Keys, keyText } from './keys.ts';
+import { actorOf } from './principal.ts';
+import { drawLinkSecret, isLinkSecret, isUseNews } from './link-secret.ts';
 
 export interface ShareLinkWish {
   label: string;
@@ -24,6 +26,9 @@ export interface ShareLinkView {
   expiresAtMs: number;
   revokedAtMs: number | null;
   lastUsedAtMs: number | null;
+  /** Null where it was not written down yet. */
+  madeBy: Actor | null;
+  revokedBy: Actor | null;
 }
 
 /** What the secret of a link opens. */
@@ -37,10 +42,6 @@ export interface OpenedLink {
 
 /** A camera position each, and some for those who help; more is a script gone wild. */
 const liveLinksMax = 50;
-/** A page asks every 2 s; that somebody was there is worth a write a minute. */
-const usedEveryMs = 60_000;
-/** 128 bits in base64url. */
-const secretPattern = /^[A-Za-z0-9_-]{22}$/;
 
 /**
  * Links to the contributor's page of one channel: shown once, kept as hashes, and over when their time has come. The key that a
@@ -61,8 +62,12 @@ export class ShareLinks {
   }
 
   /** @throws TouchlineError `channel.not-found`, `share-link.taken` (too many are open) */
-  async make(channelId: string, wish: ShareLinkWish): Promise<{ link: ShareLinkView; secret: Secret }> {
-    const secret = Buffer.from(this.#random.bytes(16)).toString('base64url');
+  async make(
+    channelId: string,
+    wish: ShareLinkWish,
+    by: Actor,
+  ): Promise<{ link: ShareLinkView; secret: Secret }> {
+    const secret = drawLinkSecret(this.#random);
     const nowMs = this.#clock.nowMs();
     const id = newId('shr', this.#random);
     await this.#db.transaction().execute(async (db) => {
@@ -89,14 +94,15 @@ export class ShareLinks {
           id,
           channel_id: channelId,
           label: wish.label,
-          hash: digest(secret),
+          hash: hashOf(secret),
           created_at_ms: nowMs,
           expires_at_ms: nowMs + wish.expiresInMs,
           revoked_at_ms: null,
           last_used_at_ms: null,
+          made_by: actorOf(by),
         })
         .execute();
-      if (wish.withKey) await this.#keys.issueForLink(db, channelId, { id, bits: keyBits(secret) });
+      if (wish.withKey) await this.#keys.issueForLink(db, channelId, { id, bits: keyBits(secret), by });
     });
     const link = (await this.list(channelId)).find((one) => one.id === id);
     if (!link) throw refusal('share-link.not-found', `the link "${id}" was revoked while it was made`);
@@ -109,8 +115,8 @@ export class ShareLinks {
   }
 
   /** The link is over at once, and so is the key that it showed. @throws TouchlineError `share-link.not-found` */
-  async revoke(channelId: string, linkId: string): Promise<void> {
-    const revoked = { revoked_at_ms: this.#clock.nowMs() };
+  async revoke(channelId: string, linkId: string, by: Actor): Promise<void> {
+    const revoked = { revoked_at_ms: this.#clock.nowMs(), revoked_by: actorOf(by) };
     await this.#db.transaction().execute(async (db) => {
       const done = await db
         .updateTable('share_links')
@@ -134,7 +140,7 @@ export class ShareLinks {
   /** What a secret opens; undefined for one that is wrong, over or revoked, or whose channel is gone. */
   async open(secret: Secret): Promise<OpenedLink | undefined> {
     const text = secret.reveal();
-    if (!secretPattern.test(text)) return undefined;
+    if (!isLinkSecret(text)) return undefined;
     const nowMs = this.#clock.nowMs();
     // Found by its hash: 128 bits cannot be felt out by how long an index takes.
     const row = await this.#db
@@ -152,13 +158,13 @@ export class ShareLinks {
         'share_links.last_used_at_ms',
         'channel_keys.id as key_id',
       ])
-      .where('share_links.hash', '=', digest(text))
+      .where('share_links.hash', '=', hashOf(text))
       .where('share_links.revoked_at_ms', 'is', null)
       .where('share_links.expires_at_ms', '>', nowMs)
       .where('channels.state', '<>', 'deleted')
       .executeTakeFirst();
     if (!row) return undefined;
-    if (nowMs - (row.last_used_at_ms ?? 0) >= usedEveryMs) {
+    if (isUseNews(row.last_used_at_ms, nowMs)) {
       await this.#db
         .updateTable('share_links')
         .set({ last_used_at_ms: nowMs })
@@ -197,15 +203,13 @@ function viewOf(row: Selectable<Tables['share_links']> & { key_id: string | null
     expiresAtMs: row.expires_at_ms,
     revokedAtMs: row.revoked_at_ms,
     lastUsedAtMs: row.last_used_at_ms,
+    madeBy: row.made_by,
+    revokedBy: row.revoked_by,
   };
 }
 
 function keyBits(secret: string): Uint8Array {
-  return digest(`touchline publishing key of ${secret}`).subarray(0, 16);
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hashOf(`touchline publishing key of ${secret}`).subarray(0, 16);
 }
 
 function refusal(code: string, message: string): TouchlineError {

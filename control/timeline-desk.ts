@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 
 import { loadRules } from '../analytics/rules/load-rules.ts';
 import type { Rules } from '../analytics/rules/rules.ts';
+import type { Actor } from '../core/actor.ts';
 import type { Clock } from '../core/clock.ts';
 import { TouchlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -45,10 +46,14 @@ export interface TimelineDesk {
   live(): Promise<LiveWallView>;
 
   /** The secret is shown here and never again. @throws TouchlineError `channel.not-found`, `share-link.taken` */
-  makeShareLink(channelId: string, wish: ShareLinkWish): Promise<{ link: ShareLinkView; secret: Secret }>;
+  makeShareLink(
+    channelId: string,
+    wish: ShareLinkWish,
+    by: Actor,
+  ): Promise<{ link: ShareLinkView; secret: Secret }>;
   listShareLinks(channelId: string): Promise<ShareLinkView[]>;
   /** @throws TouchlineError `share-link.not-found` */
-  revokeShareLink(channelId: string, linkId: string): Promise<void>;
+  revokeShareLink(channelId: string, linkId: string, by: Actor): Promise<void>;
   /** What whoever has a link is shown; undefined for a secret that opens nothing. */
   contributor(secret: Secret): Promise<ContributorPage | undefined>;
 }
@@ -120,9 +125,9 @@ export function openTimelineDesk(options: TimelineDeskOptions): TimelineDesk {
       return await stillOf(mark, knownEtag, false);
     },
     live: async () => await wall.view(),
-    makeShareLink: async (channelId, wish) => await links.make(channelId, wish),
+    makeShareLink: async (channelId, wish, by) => await links.make(channelId, wish, by),
     listShareLinks: async (channelId) => await links.list(channelId),
-    revokeShareLink: async (channelId, linkId) => await links.revoke(channelId, linkId),
+    revokeShareLink: async (channelId, linkId, by) => await links.revoke(channelId, linkId, by),
     contributor: async (secret) => {
       const opened = await links.open(secret);
       const view = opened && (await contributors.view(opened.channelId));

@@ -90,3 +90,12 @@ export function clipFolder(clip: { channelId: string; runId: string; clipId: str
 export function sidecarKey(clip: { channelId: string; runId: string; clipId: string }): string {
   return `${clipFolder(clip)}/${clip.clipId}.json`;
 }
+
+/**
+ * What a file of a clip is called where it is downloaded, and where an exported timeline looks for it: `clp_...-exact-....wide.mp4`. Keys hold
+ * `[A-Za-z0-9._-]` alone, so the name needs no escaping.
+ */
+export function clipFileName(key: string): string {
+  const [folder, file = ''] = key.split('/').slice(-2);
+  return file.startsWith('clp_') ? file : `${folder}-${file}`;
+}

@@ -6,7 +6,7 @@ import type { Random } from './random.ts';
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** What an id of each kind starts with. Ids go into object keys, so they hold `[a-z0-9_]` alone. */
-type IdPrefix = 'ch' | 'run' | 'ses' | 'ins' | 'wrk' | 'tok' | 'fix' | 'usr' | 'shr';
+type IdPrefix = 'ch' | 'run' | 'ses' | 'ins' | 'wrk' | 'tok' | 'fix' | 'usr' | 'shr' | 'cln' | 'whk' | 'msg';
 
 /** A new random id with 80 bits: `ch_3k9x...` (16 characters behind the prefix). */
 export function newId(prefix: IdPrefix, random: Random): string {

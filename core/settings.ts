@@ -102,6 +102,7 @@ function shown(setting: Setting, text: string | undefined, value: unknown): stri
 function problem(setting: Setting, given: Given | undefined, message: string): string {
   const isInFile = given !== undefined && given.origin !== 'environment';
   const where = isInFile ? `${given.origin} ${setting.path}` : setting.env;
+  if (given === undefined && message.startsWith('Invalid input')) return `${where} has to be given`;
   const got = given === undefined ? 'nothing' : JSON.stringify(given.text);
   return `${where} ${message} (got ${setting.isSecret && given ? 'a value that is not shown' : got})`;
 }

@@ -393,6 +393,114 @@ alter table channel_keys add column share_link_id text references share_links;
 alter table fixtures add column is_cancelled_by_hand boolean not null default false;
 `,
   },
+  {
+    version: 9,
+    name: 'webhooks',
+    sql: `
+create table webhooks (
+  id text primary key,
+  url text not null,
+  description text not null,
+  event_types jsonb not null,
+  is_enabled boolean not null,
+  -- Null when a person turned it off.
+  disabled_why text,
+  -- Sealed with a key that is not in this database: signing needs the secret itself, so a hash would not do.
+  secret bytea not null,
+  old_secret bytea,
+  old_secret_until_ms bigint,
+  -- What happened up to here is not for it.
+  after_event_id bigint not null,
+  failing_since_ms bigint,
+  created_at_ms bigint not null
+);
+
+-- How far the events have been turned into deliveries.
+create table webhook_cursor (
+  is_only boolean primary key default true check (is_only),
+  event_id bigint not null
+);
+insert into webhook_cursor (event_id) values (0);
+
+create table webhook_deliveries (
+  id text primary key,
+  ordinal bigint generated always as identity,
+  webhook_id text not null references webhooks on delete cascade,
+  type text not null,
+  -- The very bytes that are signed.
+  body text not null,
+  state text not null check (state in ('waiting', 'delivered', 'failed')),
+  tries integer not null default 0,
+  next_at_ms bigint not null,
+  -- Whoever sends it holds it until then; the number of the lease tells a late word from a right one.
+  leased_until_ms bigint not null default 0,
+  created_at_ms bigint not null,
+  last_at_ms bigint,
+  status integer,
+  took_ms integer,
+  answer text,
+  why text
+);
+create index webhook_deliveries_due on webhook_deliveries (next_at_ms) where state = 'waiting';
+create index webhook_deliveries_log on webhook_deliveries (webhook_id, ordinal desc);
+`,
+  },
+  {
+    version: 10,
+    name: 'clip links',
+    sql: `
+-- Addresses that play one clip without an account. Of the secret in the address only the hash is here.
+create table clip_links (
+  id text primary key,
+  clip_id text not null references clips,
+  hash bytea not null unique,
+  by_id text not null,
+  by_name text not null,
+  created_at_ms bigint not null,
+  expires_at_ms bigint not null,
+  revoked_at_ms bigint,
+  last_used_at_ms bigint
+);
+create index clip_links_clip on clip_links (clip_id, created_at_ms desc);
+`,
+  },
+  {
+    version: 11,
+    name: 'who did it',
+    sql: `
+-- Everywhere in one form: kind, id, and the name that they had then. Null: from before this step, or done by the server on its own.
+alter table events add column actor jsonb;
+-- decided_by stays the name, which older rows have alone.
+alter table moments add column decided_actor jsonb;
+alter table channel_keys add column issued_by jsonb, add column revoked_by jsonb;
+alter table share_links add column made_by jsonb, add column revoked_by jsonb;
+alter table webhooks add column created_by jsonb, add column changed_by jsonb, add column changed_at_ms bigint;
+alter table fixtures add column created_by jsonb, add column cancelled_by jsonb;
+alter table scaling_overrides add column changed_by jsonb;
+alter table api_tokens add column revoked_by jsonb;
+
+alter table clip_links add column made_by jsonb, add column revoked_by jsonb;
+alter table edits add column actor jsonb;
+-- What kind somebody is shows in their id.
+update clip_links set made_by = jsonb_build_object('kind', case when by_id = 'server' then 'server' when by_id like 'usr!_%' escape '!' then 'user' else 'token' end,
+  'id', by_id, 'name', by_name);
+update edits set actor = jsonb_build_object('kind', case when by_id = 'server' then 'server' when by_id like 'usr!_%' escape '!' then 'user' else 'token' end,
+  'id', by_id, 'name', by_name);
+alter table clip_links alter column made_by set not null, drop column by_id, drop column by_name;
+alter table edits alter column actor set not null, drop column by_id, drop column by_name;
+`,
+  },
+  {
+    version: 12,
+    name: 'dead cuts',
+    sql: `
+-- A cut that died, wanted again unchanged, is a version of its own.
+alter table edits drop constraint edits_what_check,
+  add constraint edits_what_check check (what in ('saved', 'reset', 'made', 'recut'));
+-- What an operator looks at every few seconds; few of many.
+create index jobs_dead on jobs (finished_at_ms desc) where state = 'dead';
+`,
+  },
 ];
 
 export interface Migration {

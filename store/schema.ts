@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 
+import type { Actor } from '../core/actor.ts';
 import type { ClipMade, ClipRevision, ClipSidecar } from '../core/clip.ts';
 import type { Job } from '../core/jobs.ts';
 import type { Reason, Signal, Spot } from '../core/moment.ts';
@@ -13,6 +14,7 @@ export interface Tables {
   channels: ChannelsTable;
   channel_keys: ChannelKeysTable;
   share_links: ShareLinksTable;
+  clip_links: ClipLinksTable;
   driver_records: DriverRecordsTable;
   runs: RunsTable;
   segments: SegmentsTable;
@@ -34,6 +36,9 @@ export interface Tables {
   idempotency: IdempotencyTable;
   edits: EditsTable;
   contexts: ContextsTable;
+  webhooks: WebhooksTable;
+  webhook_cursor: WebhookCursorTable;
+  webhook_deliveries: WebhookDeliveriesTable;
 }
 
 /** `stored`, `queued` and `analysed` are on the way; the other three are final. */
@@ -85,6 +90,8 @@ interface ChannelKeysTable {
   revoked_at_ms: number | null;
   /** The link whose page shows it, and whose secret it follows from. */
   share_link_id: ColumnType<string | null, string | undefined, never>;
+  issued_by: By;
+  revoked_by: By;
 }
 
 /** The contributor's page of a channel, for whoever has its address. */
@@ -99,6 +106,22 @@ interface ShareLinksTable {
   expires_at_ms: number;
   revoked_at_ms: number | null;
   last_used_at_ms: number | null;
+  made_by: By;
+  revoked_by: By;
+}
+
+/** Addresses that play one clip for people without an account. */
+interface ClipLinksTable {
+  id: string;
+  clip_id: string;
+  /** SHA-256 of the secret in the address, which has 128 random bits. */
+  hash: Buffer;
+  made_by: Actor;
+  created_at_ms: number;
+  expires_at_ms: number;
+  revoked_at_ms: number | null;
+  last_used_at_ms: number | null;
+  revoked_by: By;
 }
 
 interface RunsTable {
@@ -199,6 +222,7 @@ interface MomentsTable {
   tags: ColumnType<string[], string | undefined, string>;
   /** For people: a name. */
   decided_by: ColumnType<string | null, string | null | undefined, string | null>;
+  decided_actor: By;
   edit_version: Generated<number>;
   cut_version: Generated<number>;
   edited_in_ms: ColumnType<number | null, number | null | undefined, number | null>;
@@ -232,6 +256,8 @@ interface EventsTable {
   run_id: string | null;
   subject_id: string | null;
   data: Json<Record<string, unknown>>;
+  /** Null: nobody, it came about by itself. */
+  actor: By;
 }
 
 /** Each worker process, as its last beat told. */
@@ -287,6 +313,7 @@ interface ScalingOverridesTable {
   is_in_paused: boolean;
   is_out_paused: boolean;
   changed_at_ms: number;
+  changed_by: By;
 }
 
 interface FixturesTable {
@@ -303,6 +330,8 @@ interface FixturesTable {
   cancelled_at_ms: number | null;
   /** A calendar that still has it does not bring it back. */
   is_cancelled_by_hand: Generated<boolean>;
+  created_by: By;
+  cancelled_by: By;
 }
 
 interface UsersTable {
@@ -345,6 +374,7 @@ interface ApiTokensTable {
   expires_at_ms: number | null;
   last_used_at_ms: number | null;
   revoked_at_ms: number | null;
+  revoked_by: By;
 }
 
 /** What a POST with an Idempotency-Key came to; `status` is null while it is being done. */
@@ -362,15 +392,14 @@ interface IdempotencyTable {
 interface EditsTable {
   clip_id: string;
   version: number;
-  what: 'saved' | 'reset' | 'made';
+  what: 'saved' | 'reset' | 'made' | 'recut';
   in90k: number;
   out90k: number;
   crop_vertical: number;
   crop_square: number;
   title: string;
   tags: Json<string[]>;
-  by_id: string;
-  by_name: string;
+  actor: Actor;
   at_ms: number;
 }
 
@@ -383,4 +412,51 @@ interface ContextsTable {
   asked_at_ms: number;
 }
 
+interface WebhooksTable {
+  id: string;
+  url: string;
+  description: string;
+  event_types: Json<string[]>;
+  is_enabled: boolean;
+  /** Why it was turned off; null when a person did it, or when it is on. */
+  disabled_why: string | null;
+  /** Sealed: `control/webhooks/secret-box.ts`. */
+  secret: Buffer;
+  old_secret: Buffer | null;
+  old_secret_until_ms: number | null;
+  after_event_id: number;
+  failing_since_ms: number | null;
+  created_at_ms: number;
+  created_by: By;
+  changed_by: By;
+  changed_at_ms: ColumnType<number | null, number | undefined, number>;
+}
+
+interface WebhookCursorTable {
+  is_only: Generated<boolean>;
+  event_id: number;
+}
+
+interface WebhookDeliveriesTable {
+  id: string;
+  ordinal: Generated<number>;
+  webhook_id: string;
+  type: string;
+  body: string;
+  state: 'waiting' | 'delivered' | 'failed';
+  tries: Generated<number>;
+  next_at_ms: number;
+  leased_until_ms: Generated<number>;
+  created_at_ms: number;
+  last_at_ms: ColumnType<number | null, number | null | undefined, number>;
+  /** HTTP status of the last answer; null when none came. */
+  status: ColumnType<number | null, number | null | undefined, number | null>;
+  took_ms: ColumnType<number | null, number | null | undefined, number>;
+  answer: ColumnType<string | null, string | null | undefined, string | null>;
+  /** Why the last try failed. */
+  why: ColumnType<string | null, string | null | undefined, string | null>;
+}
+
 type Json<T> = ColumnType<T, string, string>;
+/** Who did it; null where that was not written down, or nobody did. */
+type By = ColumnType<Actor | null, Actor | null | undefined, Actor | null>;

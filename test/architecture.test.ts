@@ -29,6 +29,10 @@ const onlyIn: Record<string, { pattern: RegExp; files: readonly string[] }> = {
     pattern: /\bDate\.now\(|\bnew Date\(\)/,
     files: ['core/clock.ts', 'web/console/browser.ts'],
   },
+  'the library that would tell of our models': {
+    pattern: /(?:from |import\()'onnxruntime-node'/,
+    files: ['analytics/inference/onnx-runtime.ts'],
+  },
   randomness: { pattern: /\bMath\.random\(|\brandomBytes\(|\brandomUUID\(/, files: ['core/random.ts'] },
 };
 

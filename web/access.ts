@@ -5,13 +5,11 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 
 import type { Accounts } from '../control/account-desk.ts';
 import { sessionIdleMs } from '../control/accounts/sessions.ts';
-import { scopes, type Principal, type Role, type Scope } from '../control/principal.ts';
+import { serverOwner, type Principal, type Role, type Scope } from '../control/principal.ts';
 import { Secret } from '../core/secret.ts';
 import { callerError } from './problem.ts';
+import { isByTls } from './public-origin.ts';
 import type { WebEnv } from './web-env.ts';
-
-/** Whoever holds the token in the server's own folder: the command line, and scripts beside it. */
-const owner: Principal = { kind: 'server', id: 'server', name: 'the owner of the server', scopes };
 
 /** Refuses with 403 whoever may not do this; with 401 whoever is nobody. */
 export function needs(scope: Scope): MiddlewareHandler<WebEnv> {
@@ -45,7 +43,7 @@ export class Access {
   async asker(context: Context): Promise<{ principal: Principal; role: Role | null } | undefined> {
     const bearer = /^Bearer (.+)$/i.exec(context.req.header('authorization') ?? '')?.[1];
     if (bearer !== undefined) {
-      if (timingSafeEqual(digest(bearer), this.#tokenHash)) return { principal: owner, role: null };
+      if (timingSafeEqual(digest(bearer), this.#tokenHash)) return { principal: serverOwner, role: null };
       const principal = await this.#accounts.tokens.find(bearer);
       return principal && { principal, role: null };
     }
@@ -89,8 +87,7 @@ function cookieOptions(context: Context) {
     httpOnly: true,
     sameSite: 'Strict',
     path: '/',
-    secure:
-      new URL(context.req.url).protocol === 'https:' || context.req.header('x-forwarded-proto') === 'https',
+    secure: isByTls(context),
   } as const;
 }
 
@@ -101,10 +98,13 @@ function nobody(): never {
   );
 }
 
-/** Cookies do not know ports: two servers on one machine must not sign each other out. */
+/**
+ * Cookies do not know ports: two servers on one machine must not sign each other out. By TLS the name keeps out what a neighbour under the
+ * same domain, or somebody on the way to it, puts there to sign people in as another (RFC 6265bis §4.1.3.2).
+ */
 function cookieName(context: Context): string {
   const port = /:(\d+)$/.exec(context.req.header('host') ?? '')?.[1] ?? '80';
-  return `touchline_${port}`;
+  return `${isByTls(context) ? '__Host-' : ''}touchline_${port}`;
 }
 
 /** Comparing digests takes the same time whatever is sent, and lengths need not agree. */

@@ -4,9 +4,11 @@ import { Hono } from 'hono';
 import { Access } from './access.ts';
 import { tokenRoutes, userRoutes } from './api/accounts.ts';
 import { channelRoutes } from './api/channels.ts';
+import { clipLinkRoutes } from './api/clip-links.ts';
 import { clipRoutes, mediaRoutes } from './api/clips.ts';
 import { editRoutes, handClipRoutes } from './api/edits.ts';
 import { eventRoutes } from './api/events.ts';
+import { clipExportRoutes, exportRoutes } from './api/exports.ts';
 import { fixtureRoutes } from './api/fixtures.ts';
 import { hlsRoutes } from './api/hls.ts';
 import { liveRoutes } from './api/live.ts';
@@ -19,12 +21,16 @@ import { doorRoutes, ownSessionRoutes } from './api/session.ts';
 import { shareLinkRoutes, shareRoutes } from './api/share.ts';
 import { channelStillRoutes, stillRoutes } from './api/stills.ts';
 import { timelineRoutes } from './api/timeline.ts';
-import { consoleRoutes } from './console-files.ts';
+import { webhookRoutes } from './api/webhooks.ts';
+import { clientAddressOf } from './client-address.ts';
+import { clipPageRoutes } from './clip-page.ts';
+import { openConsole } from './console-files.ts';
 import type { EventHub } from './event-hub.ts';
 import { guardOrigin, secureHeaders } from './guards.ts';
 import { doneOnce } from './idempotency.ts';
 import { operationRoutes } from './operations.ts';
 import { notFound, problem } from './problem.ts';
+import { sendJson } from './send-json.ts';
 import type { WebOptions } from './web-options.ts';
 import type { WebEnv } from './web-env.ts';
 
@@ -40,8 +46,9 @@ interface AppOptions extends WebOptions {
 export async function buildApp(options: AppOptions): Promise<Hono> {
   const { log } = options;
   const access = new Access(options);
-  const all = { ...options, access };
+  const all = { ...options, access, addressOf: clientAddressOf(options.proxies) };
   const api = new OpenAPIHono<WebEnv>();
+  describeWaysIn(api);
   api.route('/session', doorRoutes(all).hono);
   api.route('/share', shareRoutes(all).hono);
   api.use(access.require);
@@ -60,24 +67,34 @@ export async function buildApp(options: AppOptions): Promise<Hono> {
     .route('/moments', momentRoutes(all).hono)
     .route('/clips', editRoutes(all).hono)
     .route('/', handClipRoutes(all).hono)
+    .route('/clips', clipExportRoutes(all).hono)
+    .route('/clips', clipLinkRoutes(all).hono)
     .route('/clips', clipRoutes(all).hono)
+    .route('/exports', exportRoutes(all).hono)
     .route('/media', mediaRoutes(all).hono)
     .route('/fixtures', fixtureRoutes(all).hono)
     .route('/scaling', scalingRoutes(all).hono)
+    .route('/webhooks', webhookRoutes(all).hono)
     .route('/runs', timelineRoutes(all).hono)
     .route('/runs', hlsRoutes(all).hono)
     .route('/runs', stillRoutes(all).hono)
     .route('/', runRoutes(all).hono)
     .route('/events', eventRoutes(all).hono);
+  const console = await openConsole();
   const app = new Hono()
     .use(secureHeaders(options.mediaOrigin))
     .use(guardOrigin({ hostsAllowed: options.hostsAllowed }))
     .route('/', operationRoutes(all))
-    .route('/', await consoleRoutes())
+    .route('/p', clipPageRoutes(all))
+    .route('/', console.routes)
     .route('/api/v1', api)
-    .get('/openapi.json', (context) => context.json(openApiOf(api, options.version)));
+    .get('/openapi.json', async (context) => await sendJson(context, openApiOf(api, options.version), 200));
   app.onError((error, context) => problem(context, error, log));
-  app.notFound((context) => problem(context, notFound(`address "${context.req.path.slice(0, 200)}"`), log));
+  app.notFound(
+    async (context) =>
+      (await console.pageNotFound(context)) ??
+      problem(context, notFound(`address "${context.req.path.slice(0, 200)}"`), log),
+  );
   return app;
 }
 
@@ -87,5 +104,21 @@ function openApiOf(api: OpenAPIHono<WebEnv>, version: string): object {
     openapi: '3.1.0',
     info: { title: 'Touchline', version, description: 'Live sport in, finished clips out.' },
     servers: [{ url: '/api/v1' }],
+  });
+}
+
+/** The names that each address's `security` refers to. */
+function describeWaysIn({ openAPIRegistry }: OpenAPIHono<WebEnv>): void {
+  openAPIRegistry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'Of a program: made in the settings, or by `touchline token create`.',
+  });
+  openAPIRegistry.registerComponent('securitySchemes', 'session', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'touchline_8080',
+    description:
+      'Of a person, from `POST /session`. Its name ends with the port under which the server is reached; by TLS it begins with `__Host-`.',
   });
 }

@@ -7,18 +7,31 @@ type EventLedger = Pick<MatchDesk, 'eventsSince' | 'lastEventId' | 'onNews'>;
 
 /** A browser that was away for longer than this many events loads everything again: that is cheaper for both. */
 const catchUpMax = 1_000;
-/** What one slow browser may hold back. It is cut off then, comes again with Last-Event-ID, and loses nothing. */
-const pendingMaxPerClient = 256;
 /**
- * A browser is one, a tab where there are no shared workers: 200 editors with their phones. Each may hold back 256 events of some
- * 300 bytes, so all of them at once 30 MB.
+ * What one slow browser may hold back: as much as it would be sent when it comes again. It is cut off then, comes again with
+ * Last-Event-ID, and loses nothing. A decision on 500 moments is 500 events at once, and cuts off nobody.
+ */
+const pendingMaxPerClient = catchUpMax;
+/**
+ * A browser is one, a tab where there are no shared workers: 200 editors with their phones. An event is written once for all of
+ * them, so that 1,000 held back by each are 0.3 MB of text and 400 lists of 8 kB.
  */
 const clientsMax = 400;
 /** Proxies drop what is silent for 30 to 60 s. */
 const heartbeatMs = 15_000;
+/** Whoever heard nothing for this long is told so at the next beat: there is news all the time, and none of it may be theirs. */
+const silenceMsMax = 10_000;
 const readMax = 500;
 
+/** What a browser may ask to hear of: what events are about, by the word before the dot of their kind. */
+export const eventTopics = ['channels', 'runs', 'segments', 'moments', 'clips'] as const;
+export type EventTopic = (typeof eventTopics)[number];
+
 interface Client {
+  /** Undefined = everything. */
+  topics: ReadonlySet<string> | undefined;
+  /** When it was told something last. */
+  toldAtMs: number;
   pending: string[];
   /** Resolves the client's wait, when it waits. */
   wake: (() => void) | undefined;
@@ -69,14 +82,14 @@ export class EventHub {
         nudge = () => pause.abort();
         if (!hasNews) await this.#clock.sleep(heartbeatMs, pause.signal).catch(noop);
         if (signal.aborted) break;
-        if (!hasNews) this.#sendAll(': still here\n\n');
         hasNews = false;
         await this.#handOn();
+        this.#beat();
       }
     } finally {
       unsubscribe();
       this.#isOpen = false;
-      this.#sendAll('event: bye\ndata: {}\n\n');
+      for (const client of this.#clients) this.#send(client, 'event: bye\ndata: {}\n\n');
       for (const client of this.#clients) close(client);
     }
   }
@@ -85,13 +98,22 @@ export class EventHub {
    * The bytes for one browser, from behind `lastEventId` on. An id that the ledger does not know, or one too far back,
    * gets `refresh` first: the browser has to load everything again. Undefined = no room for another client.
    */
-  async open(lastEventId: string | undefined): Promise<ReadableStream<Uint8Array> | undefined> {
+  async open(
+    lastEventId: string | undefined,
+    topics?: readonly EventTopic[],
+  ): Promise<ReadableStream<Uint8Array> | undefined> {
     if (!this.#isOpen || this.#clients.size >= clientsMax) return undefined;
-    const client: Client = { pending: [], wake: undefined, isClosing: false };
+    const client: Client = {
+      topics: topics && new Set(topics),
+      toldAtMs: this.#clock.monotonicMs(),
+      pending: [],
+      wake: undefined,
+      isClosing: false,
+    };
     // In the set first: what happens while the ledger is read is queued behind what was missed.
     this.#clients.add(client);
     const untilId = this.#sentId;
-    const missed = await this.#missed(lastEventId, untilId).catch((error: unknown) => {
+    const missed = await this.#missed(client, lastEventId, untilId).catch((error: unknown) => {
       this.#clients.delete(client);
       throw error;
     });
@@ -125,9 +147,11 @@ export class EventHub {
         const events = await this.#ledger.eventsSince(this.#sentId, readMax);
         for (const event of events) {
           this.#sentId = event.id;
-          if (isForAll(event)) this.#sendAll(written(event));
+          if (isForAll(event)) this.#sendAll(event);
         }
         if (events.length < readMax) return;
+        // Whoever reads takes what came before more comes.
+        await new Promise((resolve) => setImmediate(resolve));
       }
     } catch (error) {
       // The next nudge or heartbeat tries again from the same id.
@@ -135,34 +159,52 @@ export class EventHub {
     }
   }
 
-  async #missed(lastEventId: string | undefined, untilId: number): Promise<string> {
+  async #missed(client: Client, lastEventId: string | undefined, untilId: number): Promise<string> {
     const now = `id: ${untilId}\n`;
     if (lastEventId === undefined) return `${now}event: hello\ndata: {}\n\n`;
     const refresh = `${now}event: refresh\ndata: {}\n\n`;
     const seenId = /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : Infinity;
     if (seenId > untilId) return refresh;
     const events = (await this.#ledger.eventsSince(seenId, catchUpMax)).filter(({ id }) => id <= untilId);
-    return events.length >= catchUpMax ? refresh : events.filter(isForAll).map(written).join('');
+    if (events.length >= catchUpMax) return refresh;
+    const theirs = events.filter((event) => isForAll(event) && isWanted(client, event));
+    return theirs.map(written).join('');
   }
 
-  #sendAll(text: string): void {
+  #sendAll(event: DeskEvent): void {
+    const text = written(event);
+    for (const client of this.#clients) if (isWanted(client, event)) this.#send(client, text);
+  }
+
+  /** With the id: whoever hears of little shall not have to go far back when the line breaks. */
+  #beat(): void {
+    const untilMs = this.#clock.monotonicMs() - silenceMsMax;
     for (const client of this.#clients) {
-      if (client.isClosing) continue;
-      if (client.pending.length >= pendingMaxPerClient) {
-        this.#clients.delete(client);
-        client.pending.length = 0;
-        close(client);
-        continue;
-      }
-      client.pending.push(text);
-      wake(client);
+      if (client.toldAtMs <= untilMs) this.#send(client, `id: ${this.#sentId}\n: still here\n\n`);
     }
   }
+
+  #send(client: Client, text: string): void {
+    if (client.isClosing) return;
+    if (client.pending.length >= pendingMaxPerClient) {
+      this.#clients.delete(client);
+      client.pending.length = 0;
+      close(client);
+      return;
+    }
+    client.toldAtMs = this.#clock.monotonicMs();
+    client.pending.push(text);
+    wake(client);
+  }
+}
+
+function isWanted({ topics }: Client, { kind }: DeskEvent): boolean {
+  return topics === undefined || topics.has(`${kind.split('.')[0]}s`);
 }
 
 /** Who signed in and what was changed in accounts is kept, and told to nobody: whoever may only look is on this line too. */
 function isForAll({ kind }: DeskEvent): boolean {
-  return !kind.startsWith('account.');
+  return !/^(account|webhook)\./.test(kind);
 }
 
 function written(event: DeskEvent): string {

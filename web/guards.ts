@@ -32,7 +32,10 @@ export function guardOrigin(options: { hostsAllowed: readonly string[] }): Middl
   };
 }
 
-/** Every answer: no script but ours, no frame, no guessing of types, no address of ours told to others; media from the store. */
+/**
+ * Every answer: no script but ours, no frame, no guessing of types, no address of ours told to others; media from the store. What says
+ * nothing of caches is kept by none: it is somebody's, and a proxy before us cannot know whose.
+ */
 export function secureHeaders(mediaOrigin?: string): MiddlewareHandler {
   const media = mediaOrigin === undefined ? "'self'" : `'self' ${mediaOrigin}`;
   // `blob:` is how hls.js hands its pieces to the player (Media Source Extensions).
@@ -54,6 +57,7 @@ export function secureHeaders(mediaOrigin?: string): MiddlewareHandler {
     context.header('referrer-policy', 'no-referrer');
     context.header('cross-origin-resource-policy', 'same-origin');
     context.header('cross-origin-opener-policy', 'same-origin');
+    if (!context.res.headers.has('cache-control')) context.header('cache-control', 'private, no-store');
   };
 }
 

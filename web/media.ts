@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 
+import { clipFileName } from '../core/clip.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import { notFound } from './problem.ts';
 
@@ -25,7 +26,7 @@ export async function sendObject(
     'cache-control': cache === 'immutable' ? 'private, max-age=31536000, immutable' : 'private, no-cache',
   };
   if (context.req.query('download') !== undefined) {
-    headers['content-disposition'] = `attachment; filename="${downloadName(key)}"`;
+    headers['content-disposition'] = `attachment; filename="${clipFileName(key)}"`;
   }
   if (matchesEtag(context.req.header('if-none-match'), object.etag)) return context.body(null, 304, headers);
 
@@ -57,7 +58,7 @@ async function addressElsewhere(
 ): Promise<string | undefined> {
   if (context.req.method !== 'GET' || !/^(video|audio|image)\//.test(contentType)) return undefined;
   const isDownload = context.req.query('download') !== undefined;
-  const name = isDownload ? { downloadName: downloadName(key) } : {};
+  const name = isDownload ? { downloadName: clipFileName(key) } : {};
   return await store.presign?.(key, { seconds: addressSeconds, ...name });
 }
 
@@ -89,10 +90,4 @@ function rangeOf(context: Context, object: ObjectInfo): ByteRange | 'unsatisfiab
 export function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag);
-}
-
-/** Keys hold `[A-Za-z0-9._-]` alone, so the name needs no escaping. */
-function downloadName(key: string): string {
-  const [folder, file = ''] = key.split('/').slice(-2);
-  return file.startsWith('clp_') ? file : `${folder}-${file}`;
 }

@@ -25,9 +25,9 @@ export function problem(context: Context, thrown: unknown, log: Log): Response {
   );
 }
 
-/** The address of a contributor's page is its secret. */
+/** The address of a contributor's page is its secret, and so is that of a clip that is shown to anybody. */
 export function withoutSecrets(path: string): string {
-  return path.replace(/\/(share|c)\/[^/]+/, '/$1/***');
+  return path.replace(/\/(share|c|p)\/[^/]+/, '/$1/***');
 }
 
 export function notFound(what: string): TouchlineError {
@@ -44,7 +44,9 @@ const titles: Partial<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not found',
   409: 'Conflict',
+  412: 'Precondition failed',
   413: 'Too large',
+  428: 'Precondition required',
   429: 'Too many',
   500: 'Internal error',
   503: 'Unavailable',
@@ -60,7 +62,7 @@ const rules: readonly (readonly [RegExp, ContentfulStatusCode])[] = [
   [/^edit\.conflict$/, 412],
   [/^edit\.unconditional$/, 428],
   [/\.too-large$/, 413],
-  [/\.(taken|conflict)$/, 409],
+  [/\.(taken|conflict|not-ready)$/, 409],
   [/\.invalid$/, 400],
   [/\.unavailable$|^store\.full$|^aborted$/, 503],
 ];

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 
 /** So many at once, and so many a second for as long as one likes. */
-interface Allowance {
+export interface Allowance {
   burst: number;
   perSecond: number;
 }

@@ -139,5 +139,7 @@ function showChannel(io: CliIo, channel: Shown): void {
   for (const { label, url } of channel.endpoints) io.print(`  ${label} ${url}`);
   if (channel.stateReason !== null) io.print(`  ${channel.stateReason}`);
   for (const line of channel.health?.advice ?? []) io.print(`  ${line}`);
-  for (const key of channel.keys) io.print(`  key ${key.id}`);
+  for (const { id, issuedBy } of channel.keys) {
+    io.print(`  key ${id}${issuedBy === null ? '' : `  issued by ${issuedBy.name}`}`);
+  }
 }

@@ -1,7 +1,12 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import type { ChannelView, ClipView } from '../../control/match-desk.ts';
+import { allPages } from '../all-pages.ts';
 import type { CliIo } from '../cli-io.ts';
+import { wholeNumber } from '../whole-number.ts';
+
+/** Two seasons of a busy club. */
+const clipsMax = 10_000;
 
 /** `touchline clips`: what was cut, newest first, and where it lies. */
 export function register(program: Command, io: CliIo): void {
@@ -9,17 +14,18 @@ export function register(program: Command, io: CliIo): void {
     .command('clips')
     .description('List clips, newest first')
     .option('--channel <name>', 'of this channel alone')
-    .option('--limit <count>', 'at most so many, 1 to 200', wholeNumber, 50)
+    .option('--limit <count>', `at most so many, 1 to ${clipsMax}`, wholeNumber(1, clipsMax), 50)
     .option('--json', 'print { clips: [...] }')
     .action(async (options: { channel?: string; limit: number; json?: true }) => {
       const { withServer } = await import('../with-server.ts');
-      const { clips } = await withServer(io, async (api) => {
-        const query = new URLSearchParams({ limit: String(options.limit) });
+      const clips = await withServer(io, async (api) => {
+        const query = new URLSearchParams();
         if (options.channel !== undefined) {
           const path = `/channels/${encodeURIComponent(options.channel)}`;
           query.set('channelId', (await api.get<ChannelView>(path)).id);
         }
-        return await api.get<{ clips: ClipView[] }>(`/clips?${query.toString()}`);
+        const path = `/clips?${query.toString()}`;
+        return await allPages<ClipView>(api, { path, name: 'clips', limit: options.limit });
       });
       if (options.json) io.printJson({ clips });
       else if (clips.length === 0) io.tell('There are no clips yet.');
@@ -36,10 +42,4 @@ function showClip(io: CliIo, clip: ClipView): void {
     `${clip.id}  ${clip.label.padEnd(12)} ${clip.score.toFixed(2)}  ${seconds.padStart(5)} s  ${when}  ${clip.revision}, ${proven}, ${clip.decision}`,
   );
   if (wide) io.print(`  ${wide.path ?? wide.key}`);
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 200) return value;
-  throw new InvalidArgumentError('has to be a whole number from 1 to 200.');
 }

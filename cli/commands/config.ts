@@ -10,9 +10,10 @@ export function register(program: Command, io: CliIo): void {
     .description('Read all settings and name every problem at once; exit code 78 when there is one')
     .action(async () => {
       const { readConfig } = await import('../config.ts');
-      const { readPolicyFile } = await import('../../scaling/policy-file.ts');
-      const { given, scalingPolicy } = readConfig(io.env, io.cwd);
-      readPolicyFile(scalingPolicy);
+      const { policyOf } = await import('../scaling-policy.ts');
+      const config = readConfig(io.env, io.cwd);
+      policyOf(config);
+      const { given } = config;
       const count = given.origins.filter(({ origin }) => origin !== 'default').length;
       io.print(
         `ok: ${count} of ${given.origins.length} settings are given (${given.file ?? 'no touchline.yaml'})`,

@@ -5,6 +5,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { Accounts } from '../../control/account-desk.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Clock } from '../../core/clock.ts';
+import { untilAborted } from '../../core/until-aborted.ts';
 import type { Config } from '../config.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { CliIo } from '../cli-io.ts';
@@ -51,7 +52,7 @@ export function register(program: Command, io: CliIo): void {
         await play(api);
         if (!process.stdout.isTTY || options.exit || io.signal.aborted) return;
         io.tell('The page stays up until you press Ctrl-C.');
-        await new Promise((resolve) => io.signal.addEventListener('abort', resolve, { once: true }));
+        await untilAborted(io.signal);
         process.exitCode =
           process.exitCode === exitCodes.interrupted ? exitCodes.ok : (process.exitCode ?? 0);
       });
@@ -91,7 +92,7 @@ async function demoLink(accounts: Accounts): Promise<Secret> {
   const user =
     (await accounts.users.find(name)) ??
     (await accounts.users.create({ name, role: 'admin', passwordHash: null }));
-  return await accounts.makeLink(user.id, true);
+  return await accounts.makeLink(user.id, { isDirect: true });
 }
 
 async function playMatch(demo: {

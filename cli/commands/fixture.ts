@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { text as readStream } from 'node:stream/consumers';
 
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import type { CalendarImport, Fixture } from '../../control/schedule.ts';
+import { systemClock } from '../../core/clock.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import type { CliIo } from '../cli-io.ts';
 import { instant } from '../instant.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface Options {
   json?: true;
@@ -25,9 +27,9 @@ export function register(program: Command, io: CliIo): void {
     .option(
       '--length <minutes>',
       'with the break and what is added; 135 unless told otherwise',
-      whole(1, 720),
+      wholeNumber(1, 720),
     )
-    .option('--priority <n>', '-9 to 9; 0 is usual', whole(-9, 9))
+    .option('--priority <n>', '-9 to 9; 0 is usual', wholeNumber(-9, 9))
     .option('--json', 'print the fixture')
     .action(
       async (
@@ -35,19 +37,22 @@ export function register(program: Command, io: CliIo): void {
         options: Options & { at: string; channel?: string; length?: number; priority?: number },
       ) => {
         const { withServer } = await import('../with-server.ts');
-        const made = await withServer(
-          io,
-          async (api) =>
-            await api.post<Fixture>('/fixtures', {
-              name,
-              kickOffAt: options.at,
-              channel: options.channel,
-              lengthMinutes: options.length,
-              priority: options.priority,
-            }),
-        );
+        const { made, channels } = await withServer(io, async (api) => ({
+          made: await api.post<Fixture>('/fixtures', {
+            name,
+            kickOffAt: options.at,
+            channel: options.channel,
+            lengthMinutes: options.length,
+            priority: options.priority,
+          }),
+          channels:
+            options.channel === undefined
+              ? []
+              : (await api.get<{ channels: { name: string }[] }>('/channels')).channels,
+        }));
         if (options.json) io.printJson(made);
         else io.print(lineOf(made));
+        for (const doubt of doubtsAbout(made, channels)) io.tell(doubt);
       },
     );
 
@@ -109,23 +114,26 @@ export function register(program: Command, io: CliIo): void {
       if (options.json) io.printJson(done);
       else
         io.tell(
-          `${done.added} added, ${done.changed} changed, ${done.cancelled} cancelled, ${done.unchanged} as before, ${done.skipped} passed over`,
+          `${done.added} added, ${done.changed} changed, ${done.cancelled} cancelled, ${done.unchanged} as before, ${done.skipped} passed over${done.skipped > 0 ? ' (without a time of day, over, or more than 400 days ahead)' : ''}`,
         );
     });
+}
+
+/** What is taken, and may yet be a slip. */
+function doubtsAbout(fixture: Fixture, channels: readonly { name: string }[]): string[] {
+  const { channel, kickOffAtMs, lengthMs } = fixture;
+  return [
+    ...(channel === null || channels.some(({ name }) => name === channel)
+      ? []
+      : [`There is no channel "${channel}" yet; until there is, this match is counted as one of its own.`]),
+    ...(kickOffAtMs + lengthMs > systemClock.nowMs() ? [] : ['It is over already, and is not listed.']),
+  ];
 }
 
 function lineOf({ id, name, channel, kickOffAtMs, lengthMs, isCancelled }: Fixture): string {
   const at = new Date(kickOffAtMs).toISOString().replace('T', ' ').slice(0, 16);
   const what = `${at} UTC  ${Math.round(lengthMs / 60_000)} min  ${name}`;
   return `${what}${channel === null ? '' : `  on ${channel}`}${isCancelled ? '  CANCELLED' : ''}  (${id})`;
-}
-
-function whole(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}`);
-  };
 }
 
 function hostZone(): string {

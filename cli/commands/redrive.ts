@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import type { RunView, SegmentView } from '../../control/match-desk.ts';
 import { asTouchlineError, TouchlineError } from '../../core/errors.ts';
+import { allPages } from '../all-pages.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { CliIo } from '../cli-io.ts';
 
@@ -65,10 +66,10 @@ async function* named(ids: readonly string[]): AsyncGenerator<Dead> {
 
 /** Read run by run and page by page: what dies again meanwhile lies behind the page, and is not sent a second time. */
 async function* deadOf(api: ApiClient, { run }: Selection): AsyncGenerator<Dead> {
-  const { runs } =
+  const runs =
     run === undefined
-      ? await api.get<{ runs: RunView[] }>('/runs?limit=200')
-      : { runs: [await api.get<RunView>(`/runs/${encodeURIComponent(run)}`)] };
+      ? await allPages<RunView>(api, { path: '/runs', name: 'runs', limit: Infinity })
+      : [await api.get<RunView>(`/runs/${encodeURIComponent(run)}`)];
   for (const { id: runId } of runs.filter((one) => one.segments.dead > 0)) {
     let afterSeq = -1;
     for (;;) {

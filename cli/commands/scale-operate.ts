@@ -1,13 +1,15 @@
 import { InvalidArgumentError, type Command } from 'commander';
 
 import { systemClock } from '../../core/clock.ts';
+import { countEach } from '../../core/count-each.ts';
 import type { Backlog, ChannelLoad, InstanceLoad, WorkerView } from '../../core/load.ts';
 import type { ScalingOverrides, StoredDecision } from '../../control/scaling-records.ts';
 import { brakeSentences, type Decision } from '../../scaling/decide.ts';
 import type { ActionOutcome, FleetAction } from '../../scaling/fleet-provider.ts';
-import type { Machine, Snapshot } from '../../scaling/snapshot.ts';
+import type { Snapshot } from '../../scaling/snapshot.ts';
 import type { CliIo } from '../cli-io.ts';
 import { instant } from '../instant.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface Options {
   json?: true;
@@ -20,7 +22,8 @@ interface Status {
   overrides: ScalingOverrides;
   bootMsP95: number | null;
   last: StoredDecision | null;
-  lastChange: StoredDecision | null;
+  /** The server keeps to this number and decides nothing. */
+  fixedWorkerCount: number | null;
 }
 
 /** `touchline scale status | explain | pin | unpin | pause | resume`: what an operator asks and says. */
@@ -30,7 +33,7 @@ export function register(scale: Command, io: CliIo): void {
     .description('How many work, what waits, and what was decided last')
     .option(
       '--json',
-      'print { workers, instances, backlog, backlogPerInstance, overrides, bootMsP95, last, lastChange }',
+      'print { workers, instances, backlog, backlogPerInstance, overrides, bootMsP95, last, fixedWorkerCount }',
     )
     .action(async (options: Options) => {
       const status = await ask(io, async (api) => await api.get<Status>('/scaling'));
@@ -44,7 +47,7 @@ export function register(scale: Command, io: CliIo): void {
       'Why there are so many machines: the last decisions that changed something, with every input',
     )
     .option('--at <time>', 'as of then, such as 2026-11-28T15:00:00Z', instant)
-    .option('--last <n>', 'so many of them, at most 200', decisions, 1)
+    .option('--last <n>', 'so many of them, at most 200', wholeNumber(1, 200), 1)
     .option('--all', 'also those that changed nothing')
     .option('--json', 'print { decisions: [...] }')
     .action(async (options: Options & { at?: string; last: number; all?: true }) => {
@@ -62,7 +65,7 @@ export function register(scale: Command, io: CliIo): void {
       else if (decisions.length === 0)
         io.tell(
           options.at === undefined
-            ? 'Nothing has been decided yet: is a server running that scales?'
+            ? 'Nothing has been decided yet: is a server running that scales? One that is told its number of workers (TOUCHLINE_WORKERS) keeps to it.'
             : `Nothing that was decided by ${options.at} is kept: decisions are kept for 14 days.`,
         );
       else for (const one of decisions) for (const line of explainLines(one)) io.print(line);
@@ -70,7 +73,7 @@ export function register(scale: Command, io: CliIo): void {
 
   scale
     .command('pin')
-    .argument('<count>', 'machines', count)
+    .argument('<count>', 'machines', wholeNumber(0, 10_000))
     .description('So many machines, whatever is computed, for a while')
     .option('--for <duration>', 'such as 45m or 2h', duration, 2 * 3_600_000)
     .action(async (wanted: number, options: { for: number }) => {
@@ -115,18 +118,25 @@ async function ask<T>(io: CliIo, use: (api: Api) => Promise<T>): Promise<T> {
 }
 
 async function say(io: CliIo, wish: object): Promise<void> {
-  await ask(io, async (api) => await api.put('/scaling/overrides', wish));
+  const { fixedWorkerCount } = await ask(io, async (api) => {
+    await api.put('/scaling/overrides', wish);
+    return await api.get<Status>('/scaling');
+  });
+  if (fixedWorkerCount !== null)
+    io.tell(`The server that runs ${keepsTo(fixedWorkerCount)}: what follows holds for one that decides.`);
+}
+
+function keepsTo(count: number): string {
+  return `keeps to ${count} ${count === 1 ? 'worker' : 'workers'} (TOUCHLINE_WORKERS, or TOUCHLINE_SCALING=off)`;
 }
 
 export function statusLines(status: Status): string[] {
-  const { workers, instances, backlog, overrides, bootMsP95, last, lastChange } = status;
-  const machines = (lastChange?.snapshot as Snapshot | undefined)?.machines;
-  const states = tally(workers.map(({ state }) => state));
+  const { workers, instances, backlog, overrides, bootMsP95, last, fixedWorkerCount } = status;
+  const machines = (last?.decision as Partial<Decision> | undefined)?.machineCounts;
+  const states = inWords(countEach(workers.map(({ state }) => state)));
   return [
     `workers     ${workers.length === 0 ? 'none has been heard of in the last minute' : states}`,
-    ...(lastChange && machines
-      ? [`machines    ${machineTally(machines)}, as seen at ${iso(lastChange.atMs)}`]
-      : []),
+    ...(last && machines ? [`machines    ${inWords(machines)}, as seen at ${iso(last.atMs)}`] : []),
     ...instances.map(
       ({ instanceId, workerCount, inFlightCount, load }) =>
         `instance    ${instanceId}: ${workerCount} workers, ${inFlightCount} jobs in hand, ${Math.round(load * 100)} % busy`,
@@ -136,6 +146,7 @@ export function statusLines(status: Status): string[] {
     ...(overrides.pin ? [`pinned      ${overrides.pin.count} until ${iso(overrides.pin.untilMs)}`] : []),
     ...(overrides.isInPaused ? ['paused      no machine is let go'] : []),
     ...(overrides.isOutPaused ? ['paused      no machine is ordered'] : []),
+    ...(fixedWorkerCount === null ? [] : [`fixed       the server ${keepsTo(fixedWorkerCount)}`]),
     last === null ? 'decided     nothing yet' : `decided     ${iso(last.atMs)}: ${last.reason}`,
   ];
 }
@@ -163,7 +174,7 @@ function inputLines(snapshot: Snapshot): string[] {
     `  figures     ${seconds(atMs - measuredAtMs)} s old; boot ${seconds(bootMsP95)} s, p95`,
     ...channels.map((channel) => `  channel     ${channelLine(channel, atMs)}`),
     ...backlogLines(backlog).map((line) => `  ${line}`),
-    `  machines    ${machineTally(machines)}`,
+    `  machines    ${inWords(countEach(machines.map(({ state }) => state)))}`,
     ...pools.map(
       ({ name, power, dollarsPerHour, unavailableUntilMs = 0 }) =>
         `  pool        ${name}: power ${power}, $${dollarsPerHour}/h${unavailableUntilMs > atMs ? `, has none to give until ${iso(unavailableUntilMs)}` : ''}`,
@@ -208,14 +219,9 @@ function outcomeLine(outcome: ActionOutcome): string {
   }
 }
 
-function machineTally(machines: readonly Machine[]): string {
-  return machines.length === 0 ? 'none' : tally(machines.map(({ state }) => state));
-}
-
-function tally(all: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const one of all) counts.set(one, (counts.get(one) ?? 0) + 1);
-  return [...counts].map(([name, n]) => `${n} ${name}`).join(', ');
+function inWords(counts: Readonly<Partial<Record<string, number>>>): string {
+  const parts = Object.entries(counts).map(([name, n]) => `${n} ${name}`);
+  return parts.length === 0 ? 'none' : parts.join(', ');
 }
 
 function iso(ms: number): string {
@@ -224,18 +230,6 @@ function iso(ms: number): string {
 
 function seconds(ms: number): string {
   return (ms / 1000).toFixed(ms < 10_000 ? 1 : 0);
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 0 && value <= 10_000) return value;
-  throw new InvalidArgumentError('must be a whole number from 0 to 10000');
-}
-
-function decisions(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 200) return value;
-  throw new InvalidArgumentError('must be a whole number from 1 to 200');
 }
 
 function direction(text: string): 'in' | 'out' {

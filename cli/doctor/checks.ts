@@ -7,6 +7,7 @@ import { builtInModel, readModelFolder } from '../../analytics/inference/model-f
 import { loadModel } from '../../analytics/inference/loaded-model.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Config } from '../config.ts';
+import { policyOf } from '../scaling-policy.ts';
 import { asTouchlineError } from '../../core/errors.ts';
 import { findNvdec, findNvenc } from '../../core/ffmpeg-hardware.ts';
 import { canSandbox } from '../../core/ffmpeg.ts';
@@ -37,6 +38,7 @@ export interface Finding {
 /** One after the other, each proving its thing by doing it: what a new machine needs before `touchline up`. */
 export const checks: readonly { name: string; check: (context: DoctorContext) => Promise<Finding> }[] = [
   { name: 'node', check: async ({ config }) => checkNode(process.versions.node, namesAws(config)) },
+  { name: 'policy', check: async ({ config }) => checkPolicy(config) },
   { name: 'ffmpeg', check: async () => checkFfmpeg() },
   { name: 'sandbox', check: async () => checkSandbox() },
   { name: 'disk', check: async ({ config }) => await checkDisk(config) },
@@ -69,6 +71,12 @@ export function checkNode(version: string, usesAws: boolean): Finding {
 
 function namesAws({ store, queue, mediaLiveRole }: Config): boolean {
   return store.kind === 's3' || queue.engine === 'sqs' || mediaLiveRole !== undefined;
+}
+
+function checkPolicy(config: Config): Finding {
+  policyOf(config);
+  const { scalingPolicy: path } = config;
+  return ok('policy', path === undefined ? 'scaling as it comes' : `${path} contradicts nothing`);
 }
 
 export function checkFfmpeg(encoders = probe('ffmpeg', ['-hide_banner', '-encoders'])): Finding {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { timingSafeEqual } from 'node:crypto';
 
 import type { Kysely } from 'kysely';
@@ -7,7 +8,8 @@ import { TouchlineError } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Tables } from '../../store/schema.ts';
-import { scopes, scopesOf, type Principal, type Scope } from '../principal.ts';
+import type { EventLog } from '../event-log.ts';
+import { actorOf, scopes, scopesOf, serverOwner, type Principal, type Scope } from '../principal.ts';
 import { drawSecret, hashOf } from './secrets.ts';
 
 export interface ApiTokenView {
@@ -30,11 +32,13 @@ export class ApiTokens {
   readonly #db: Kysely<Tables>;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #events: EventLog;
 
-  constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random }) {
+  constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random; events: EventLog }) {
     this.#db = options.db;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#events = options.events;
   }
 
   /** @throws `auth.forbidden` for a scope that the maker has not; `token.taken` when there are too many; `token.invalid` */
@@ -51,33 +55,38 @@ export class ApiTokens {
       throw fault('token.invalid', 'expiresAtMs lies in the past: a token has to end later than now');
     }
     const owner = ownerOf(maker);
-    if ((await this.list(owner)).length >= perUserMax) {
-      throw fault('token.taken', `you have ${perUserMax} tokens: revoke those that nothing uses`);
-    }
     const id = Buffer.from(this.#random.bytes(8)).toString('hex');
     const secret = `tla_${id}_${drawSecret(this.#random)}`;
-    await this.#db
-      .insertInto('api_tokens')
-      .values({
-        id,
-        user_id: owner,
-        name: wish.name,
-        scopes: JSON.stringify(wish.scopes),
-        hash: hashOf(secret),
-        created_at_ms: nowMs,
-        expires_at_ms: wish.expiresAtMs ?? null,
-        last_used_at_ms: null,
-        revoked_at_ms: null,
-      })
-      .execute();
-    const [token] = await this.list(owner, id);
-    if (!token) throw fault('token.not-found', 'the token was revoked at once');
+    const token = await this.#db.transaction().execute(async (db) => {
+      if ((await this.list(owner, undefined, db)).length >= perUserMax) {
+        throw fault('token.taken', `you have ${perUserMax} tokens: revoke those that nothing uses`);
+      }
+      await db
+        .insertInto('api_tokens')
+        .values({
+          id,
+          user_id: owner,
+          name: wish.name,
+          scopes: JSON.stringify(wish.scopes),
+          hash: hashOf(secret),
+          created_at_ms: nowMs,
+          expires_at_ms: wish.expiresAtMs ?? null,
+          last_used_at_ms: null,
+          revoked_at_ms: null,
+        })
+        .execute();
+      const [made] = await this.list(owner, id, db);
+      assert(made, 'what was just written is there');
+      const data = { what: 'token', token: id, name: wish.name, scopes: wish.scopes };
+      await this.#events.append(db, [{ kind: 'account.changed', subjectId: maker.id, by: maker, data }]);
+      return made;
+    });
     return { token, secret: new Secret(secret) };
   }
 
   /** Those of a user, newest first; null: those of the server's owner. */
-  async list(userId: string | null, id?: string): Promise<ApiTokenView[]> {
-    const rows = await this.#db
+  async list(userId: string | null, id?: string, db: Kysely<Tables> = this.#db): Promise<ApiTokenView[]> {
+    const rows = await db
       .selectFrom('api_tokens')
       .selectAll()
       .where('revoked_at_ms', 'is', null)
@@ -99,16 +108,22 @@ export class ApiTokens {
   /** @throws `token.not-found` for one that is not the asker's, unless an admin asks */
   async revoke(asker: Principal, id: string): Promise<void> {
     const owner = ownerOf(asker);
-    const done = await this.#db
-      .updateTable('api_tokens')
-      .set({ revoked_at_ms: this.#clock.nowMs() })
-      .where('id', '=', id)
-      .where('revoked_at_ms', 'is', null)
-      .$if(!asker.scopes.includes('admin'), (query) =>
-        query.where('user_id', owner === null ? 'is' : '=', owner),
-      )
-      .executeTakeFirst();
-    if (done.numUpdatedRows === 0n) throw fault('token.not-found', `you have no token "${id}"`);
+    await this.#db.transaction().execute(async (db) => {
+      const revoked = await db
+        .updateTable('api_tokens')
+        .set({ revoked_at_ms: this.#clock.nowMs(), revoked_by: actorOf(asker) })
+        .where('id', '=', id)
+        .where('revoked_at_ms', 'is', null)
+        .$if(!asker.scopes.includes('admin'), (query) =>
+          query.where('user_id', owner === null ? 'is' : '=', owner),
+        )
+        .returning('user_id')
+        .executeTakeFirst();
+      if (!revoked) throw fault('token.not-found', `you have no token "${id}"`);
+      const subjectId = revoked.user_id ?? serverOwner.id;
+      const data = { what: 'revoked', token: id };
+      await this.#events.append(db, [{ kind: 'account.changed', subjectId, by: asker, data }]);
+    });
   }
 
   /** Whom a token stands for; undefined for every wrong one, after the same work. */
@@ -119,7 +134,7 @@ export class ApiTokens {
       .selectFrom('api_tokens')
       .leftJoin('users', 'users.id', 'api_tokens.user_id')
       .selectAll('api_tokens')
-      .select(['users.role', 'users.disabled_at_ms'])
+      .select(['users.role', 'users.name as owner_name', 'users.disabled_at_ms'])
       .where('api_tokens.id', '=', id ?? '')
       .where('api_tokens.revoked_at_ms', 'is', null)
       .executeTakeFirst();
@@ -138,7 +153,8 @@ export class ApiTokens {
     return {
       kind: 'token',
       id: row.id,
-      name: row.name,
+      // Whoever reads "approved by" wants a person: whom to ask.
+      name: `${row.name} (a token of ${row.owner_name ?? serverOwner.name})`,
       scopes: ofMaker.filter((scope) => row.scopes.includes(scope)),
     };
   }

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 
 import type { Clock } from '../../core/clock.ts';
 import { TouchlineError } from '../../core/errors.ts';
@@ -28,26 +28,24 @@ export class LoginLinks {
   }
 
   /** A new one for this user (null: for the first account); an older one of theirs stops working. */
-  async make(link: LoginLink): Promise<Secret> {
+  async make(link: LoginLink, db: Transaction<Tables>): Promise<Secret> {
     const code = drawSecret(this.#random);
     const nowMs = this.#clock.nowMs();
-    await this.#db.transaction().execute(async (db) => {
-      const old = db.deleteFrom('login_links');
-      await (
-        link.userId === null ? old.where('user_id', 'is', null) : old.where('user_id', '=', link.userId)
-      ).execute();
-      await db.deleteFrom('login_links').where('expires_at_ms', '<', nowMs).execute();
-      await db
-        .insertInto('login_links')
-        .values({
-          hash: hashOf(code),
-          user_id: link.userId,
-          is_direct: link.isDirect,
-          created_at_ms: nowMs,
-          expires_at_ms: nowMs + linkAgeMs,
-        })
-        .execute();
-    });
+    const old = db.deleteFrom('login_links');
+    await (
+      link.userId === null ? old.where('user_id', 'is', null) : old.where('user_id', '=', link.userId)
+    ).execute();
+    await db.deleteFrom('login_links').where('expires_at_ms', '<', nowMs).execute();
+    await db
+      .insertInto('login_links')
+      .values({
+        hash: hashOf(code),
+        user_id: link.userId,
+        is_direct: link.isDirect,
+        created_at_ms: nowMs,
+        expires_at_ms: nowMs + linkAgeMs,
+      })
+      .execute();
     return new Secret(code);
   }
 

@@ -1,10 +1,12 @@
 import type { Kysely, Selectable } from 'kysely';
 
+import type { Actor } from '../../core/actor.ts';
 import type { Clock } from '../../core/clock.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { Random } from '../../core/random.ts';
 import type { Tables } from '../../store/schema.ts';
+import type { EventLog } from '../event-log.ts';
 import type { Role } from '../principal.ts';
 
 export interface UserView {
@@ -22,11 +24,13 @@ export class Users {
   readonly #db: Kysely<Tables>;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #events: EventLog;
 
-  constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random }) {
+  constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random; events: EventLog }) {
     this.#db = options.db;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#events = options.events;
   }
 
   /** Whether an admin can come in by a password. A demonstration's account and one who was only invited cannot. */
@@ -112,7 +116,7 @@ export class Users {
   }
 
   /** Another role, or shut out (its sessions end with it). @throws `account.conflict` for the last admin */
-  async change(userId: string, wish: { role?: Role; isDisabled?: boolean }): Promise<UserView> {
+  async change(userId: string, wish: { role?: Role; isDisabled?: boolean }, by: Actor): Promise<UserView> {
     return await this.#db.transaction().execute(async (db) => {
       // One after the other: of two admins who demote each other, one stays.
       await db.selectFrom('users').select('id').orderBy('id').forUpdate().execute();
@@ -137,6 +141,7 @@ export class Users {
         await db.deleteFrom('sessions').where('user_id', '=', before.id).execute();
         await db.deleteFrom('login_links').where('user_id', '=', before.id).execute();
       }
+      await this.#events.append(db, [{ kind: 'account.changed', subjectId: before.id, by, data: wish }]);
       return viewOf(after, null);
     });
   }

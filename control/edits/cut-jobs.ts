@@ -51,7 +51,7 @@ export async function sendEditCut(
   await insertJob(db, job, nowMs, `edit-${stage}`);
 }
 
-/** A copy of a stretch, without encoding: there in a moment. */
+/** A copy of a stretch, without encoding: there in a moment. Asked for again at another time, it is another job: the one before died. */
 export async function sendContextCut(
   db: Db,
   cut: { channelId: string; runId: string; contextId: string; moment: Moment; range: Range90k },
@@ -60,7 +60,7 @@ export async function sendContextCut(
   const { channelId, runId, contextId, moment, range } = cut;
   const job: CutJob = {
     kind: 'cut',
-    id: `context-${contextId}`,
+    id: `context-${contextId}-${nowMs}`,
     channelId,
     runId,
     deadlineAtMs: nowMs + contextDueMs,

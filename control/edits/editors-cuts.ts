@@ -1,8 +1,9 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 
 import { sidecarKey, type ClipSidecar } from '../../core/clip.ts';
 import type { CutResult } from '../../core/jobs.ts';
 import type { Tables } from '../../store/schema.ts';
+import { noClipReason } from '../director.ts';
 import type { NewEvent } from '../event-log.ts';
 import { reasonOf } from '../ledger.ts';
 import { sendEditCut } from './cut-jobs.ts';
@@ -120,6 +121,7 @@ async function showEdit(
     .set({ state: revision, state_reason: null })
     .where('clip_id', '=', clipId)
     .execute();
+  await reviveSegments(db, runId, cut.sidecar.requested);
   if (cut.jobId.endsWith('-exact') && edit.version === row.cut_version) {
     const range = cut.sidecar.requested;
     await sendEditCut(db, { ...run, clipId, moment, range, edit }, 'whole', nowMs);
@@ -133,4 +135,21 @@ async function showEdit(
     sidecarKey: sidecarKey({ channelId, runId, clipId }),
   };
   return [{ kind: 'clip.visible', channelId, runId, subjectId: clipId, data }];
+}
+
+/** Segments that ended dead because no clip could be made of them are in one now. */
+async function reviveSegments(
+  db: Db,
+  runId: string,
+  { in90k, out90k }: ClipSidecar['requested'],
+): Promise<void> {
+  await db
+    .updateTable('segments')
+    .set({ state: 'clip', dead_reason: null })
+    .where('run_id', '=', runId)
+    .where('state', '=', 'dead')
+    .where('dead_reason', 'like', `${noClipReason}:%`)
+    .where(sql<boolean>`(record->>'start90k')::bigint < ${out90k}`)
+    .where(sql<boolean>`(record->>'start90k')::bigint + (record->>'duration90k')::bigint > ${in90k}`)
+    .execute();
 }

@@ -57,6 +57,19 @@ describe('the doctor', () => {
     }
   });
 
+  it('looks into the policy of the fleet', async () => {
+    const path = join(home, 'policy.yaml');
+    await writeFile(path, 'sloSecond: 30\n');
+    const finding = await ask('policy', { TOUCHLINE_SCALING_POLICY: path });
+    expect(finding.level).toBe('bad');
+    expect(finding.message).toContain('sloSecond is nothing that a policy has');
+    expect((await ask('policy', {})).level).toBe('ok');
+    // As the server reads it: on this machine no more processes than cores, unless the file says so.
+    await writeFile(path, 'countMin: 5000\n');
+    const env = { TOUCHLINE_SCALING_POLICY: path };
+    expect((await ask('policy', env)).message).toMatch(/countMin is 5000, more than countMax \(\d+\)/);
+  });
+
   it('names the encoder that an ffmpeg was built without, and how to get one that has it', () => {
     const stdout = ' V....D mpeg4   MPEG-4\n A....D aac   AAC (Advanced Audio Coding)\n';
     const finding = checkFfmpeg({ ok: true, stdout });

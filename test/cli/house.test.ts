@@ -168,6 +168,22 @@ describe('what a script learns from the exit code', () => {
     }
   });
 
+  it.each(['local', 'dry-run', 'off'])(
+    'ends with 78 when the policy contradicts itself, before anything is opened: %s',
+    async (scaling) => {
+      const policy = join(folder, 'policy.yaml');
+      writeFileSync(policy, 'countMin: 5\ncountMax: 2\n');
+      const broken = await install({ TOUCHLINE_SCALING: scaling, TOUCHLINE_SCALING_POLICY: policy });
+      const done = await broken.run(['up']);
+      expect(done.exitCode).toBe(78);
+      expect(done.stderrTail).toEqual([
+        `touchline: ${policy}: countMin is 5, more than countMax (2) (got 5)`,
+      ]);
+      expect(readdirSync(broken.home)).toEqual([]);
+      broken.remove();
+    },
+  );
+
   it('ends with 69 where there is no ffmpeg, before anything is started or a job is taken', async () => {
     const programs = join(folder, 'few-programs');
     mkdirSync(programs);

@@ -55,7 +55,7 @@ describe('touchline redrive', { timeout: 60_000 }, () => {
         const { id } = segmentOf(run, 1);
         const looked = await redrive(url, ['--all', '--dry-run', '--json']);
         expect(JSON.parse(looked.printed[0] ?? '')).toEqual({ segments: [{ id, ...dead }] });
-        expect(await rig.desk.listDead({})).toHaveLength(1);
+        expect((await rig.desk.listDead({})).segments).toHaveLength(1);
 
         mending.isMended = true;
         const lastEventId = await rig.desk.lastEventId();
@@ -82,7 +82,7 @@ describe('touchline redrive', { timeout: 60_000 }, () => {
     const one = await redrive(url, [late.id]);
     expect(one.printed[0]).toContain(`its media lies under ${late.key}`);
     expect(one.exitCode).toBe(4);
-    expect(await rig.desk.listDead({})).toHaveLength(1);
+    expect((await rig.desk.listDead({})).segments).toHaveLength(1);
   });
 
   it.each([[[]], [['seg_1', '--all']], [['--all', '--run', 'run_test']]])(

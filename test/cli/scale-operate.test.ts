@@ -106,31 +106,31 @@ describe('how it stands', () => {
       overrides: { pin: { count: 3, untilMs: atMs }, isInPaused: true, isOutPaused: true },
       bootMsP95: null,
       last: null,
-      lastChange: null,
+      fixedWorkerCount: 1,
     });
     expect(lines.join('\n')).toMatch(
-      /none has been heard of.*i-1: 2 workers, 3 jobs in hand, 46 % busy.*not measured yet.*pinned {6}3 until 2026-11-28T14:55:00Z.*let go.*ordered.*nothing yet/s,
+      /none has been heard of.*i-1: 2 workers, 3 jobs in hand, 46 % busy.*not measured yet.*pinned {6}3 until 2026-11-28T14:55:00Z.*let go.*ordered.*fixed {7}the server keeps to 1 worker \(TOUCHLINE_WORKERS.*nothing yet/s,
     );
   });
 });
 
 describe('the machines', () => {
-  it('are those of the last snapshot, with its time', () => {
-    const lastChange = {
+  it('are those that the last decision saw, with its time', () => {
+    const last = {
       id: 1,
       atMs,
       provider: 'asg',
       neededCount: 1,
       desiredCount: 1,
       reason: 'Stays at 1.',
-      decision: {},
+      decision: { machineCounts: { ready: 2, pending: 1 } },
       outcomes: [],
-      snapshot,
+      snapshot: null,
     };
-    const status = { workers: [], instances: [], backlog, bootMsP95: null, last: lastChange, lastChange };
+    const status = { workers: [], instances: [], backlog, bootMsP95: null, last, fixedWorkerCount: null };
     const overrides = { isInPaused: false, isOutPaused: false };
     expect(statusLines({ ...status, overrides })).toContain(
-      'machines    1 ready, as seen at 2026-11-28T14:55:00Z',
+      'machines    2 ready, 1 pending, as seen at 2026-11-28T14:55:00Z',
     );
   });
 });

@@ -2,9 +2,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import * as ort from '../../analytics/inference/onnx-runtime.ts';
 import { runFfmpeg } from '../../core/ffmpeg.ts';
 import { isOnPath, probe } from '../../core/process.ts';
 import { writeScript, type MatchScript } from '../../cli/demo/match-script.ts';

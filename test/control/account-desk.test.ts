@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { AccountDesk } from '../../control/account-desk.ts';
 import { sessionAgeMs, sessionIdleMs } from '../../control/accounts/sessions.ts';
-import type { Principal } from '../../control/principal.ts';
+import { serverOwner, type Principal } from '../../control/principal.ts';
 import { systemRandom } from '../../core/random.ts';
 import { Secret } from '../../core/secret.ts';
 import { openCatalogue, type Catalogue } from '../../store/catalogue.ts';
@@ -74,15 +74,17 @@ describe('a one-time link', () => {
 
   it('of a demonstration asks for nothing', async () => {
     const user = await desk.users.create({ name: 'demo', role: 'admin', passwordHash: null });
-    expect((await desk.redeem(await desk.makeLink(user.id, true), {}, agent)).state).toBe('signed-in');
+    expect((await desk.redeem(await desk.makeLink(user.id, { isDirect: true }), {}, agent)).state).toBe(
+      'signed-in',
+    );
   });
 });
 
 describe('the first account', () => {
   it('is still to be made while nobody who may everything has a password: a demonstration, somebody invited', async () => {
     const demo = await desk.users.create({ name: 'demo', role: 'admin', passwordHash: null });
-    await desk.redeem(await desk.makeLink(demo.id, true), {}, agent);
-    const { link } = await desk.invite({ name: 'Ben', role: 'editor' });
+    await desk.redeem(await desk.makeLink(demo.id, { isDirect: true }), {}, agent);
+    const { link } = await desk.invite({ name: 'Ben', role: 'editor' }, serverOwner);
     await desk.redeem(link, { password }, agent);
     expect(await desk.users.hasAdmin()).toBe(false);
     expect((await desk.redeem(await desk.makeLink(null), { name: 'Ana', password }, agent)).state).toBe(
@@ -111,7 +113,9 @@ describe('another password', () => {
       .selectAll()
       .where('kind', '=', 'account.changed')
       .execute();
-    expect(told).toMatchObject([{ subject_id: principal.id, data: { by: principal.id, what: 'password' } }]);
+    expect(told).toMatchObject([
+      { subject_id: principal.id, actor: { id: principal.id, name: 'Ana' }, data: { what: 'password' } },
+    ]);
     expect(JSON.stringify(told)).not.toContain(other.reveal());
   });
 });
@@ -176,12 +180,12 @@ describe('a session', () => {
 
   it('holds what its user may now, and nothing once they are shut out', async () => {
     await signedInAs('Ana');
-    const { link, user } = await desk.invite({ name: 'Ben', role: 'operator' });
+    const { link, user } = await desk.invite({ name: 'Ben', role: 'operator' }, serverOwner);
     const done = await desk.redeem(link, { password }, agent);
     if (done.state !== 'signed-in') throw new Error(done.state);
-    await desk.users.change(user.id, { role: 'viewer' });
+    await desk.users.change(user.id, { role: 'viewer' }, serverOwner);
     expect(await desk.sessions.find(done.session)).toMatchObject({ principal: { scopes: ['read'] } });
-    await desk.users.change(user.id, { isDisabled: true });
+    await desk.users.change(user.id, { isDisabled: true }, serverOwner);
     expect(await desk.sessions.find(done.session)).toBeUndefined();
     expect(await desk.signIn('Ben', password, agent)).toBeUndefined();
   });
@@ -190,13 +194,13 @@ describe('a session', () => {
 describe('the last admin', () => {
   it('can be neither demoted nor shut out, also when two do it to each other at once', async () => {
     const { principal } = await signedInAs('Ana');
-    await expect(desk.users.change(principal.id, { role: 'viewer' })).rejects.toMatchObject({
+    await expect(desk.users.change(principal.id, { role: 'viewer' }, serverOwner)).rejects.toMatchObject({
       code: 'account.conflict',
     });
     const ben = await desk.users.create({ name: 'Ben', role: 'admin', passwordHash: null });
     const both = await Promise.allSettled([
-      desk.users.change(principal.id, { role: 'viewer' }),
-      desk.users.change(ben.id, { isDisabled: true }),
+      desk.users.change(principal.id, { role: 'viewer' }, serverOwner),
+      desk.users.change(ben.id, { isDisabled: true }, serverOwner),
     ]);
     expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   });
@@ -220,9 +224,9 @@ describe('a token', () => {
       kind: 'token',
       scopes: ['read', 'review'],
     });
-    await desk.users.change(id, { role: 'viewer' });
+    await desk.users.change(id, { role: 'viewer' }, serverOwner);
     expect(await desk.tokens.find(secret.reveal())).toMatchObject({ scopes: ['read'] });
-    await desk.users.change(id, { isDisabled: true });
+    await desk.users.change(id, { isDisabled: true }, serverOwner);
     expect(await desk.tokens.find(secret.reveal())).toBeUndefined();
   });
 
@@ -306,6 +310,101 @@ describe('a request with a key', () => {
     expect(await count()).toBe(10_002);
     expect(await desk.idempotency.begin({ ...asked, key: 'old1', requestHash: Buffer.from([0]) })).toEqual({
       kind: 'first',
+    });
+  });
+});
+
+async function told() {
+  const rows = await catalogue.db.selectFrom('events').selectAll().orderBy('id').execute();
+  return rows.map(({ kind, subject_id: subjectId, actor, data }) => ({ kind, subjectId, actor, ...data }));
+}
+
+describe('what was done to accounts', () => {
+  it('is told with who did it: the person, or the program and whose it is', async () => {
+    const { principal: ana } = await signedInAs('Ana');
+    const { user } = await desk.invite({ name: 'Ben', role: 'editor' }, ana);
+    await desk.makeLink(user.id, { by: ana });
+    await desk.users.change(user.id, { role: 'viewer' }, serverOwner);
+    await desk.changePassword(ana.id, password, new Secret('twelve of them and two balls'), agent);
+    const { token, secret } = await desk.tokens.make(ana, { name: 'feed', scopes: ['read', 'review'] });
+    await desk.tokens.revoke({ ...ana, id: user.id }, token.id);
+    const [who, ben] = [
+      { kind: 'user', id: ana.id, name: 'Ana' },
+      { kind: 'user', id: user.id, name: 'Ana' },
+    ];
+    const owner = { kind: 'server', id: 'server', name: 'the owner of the server' };
+    expect(await told()).toEqual([
+      { kind: 'account.signed-in', subjectId: ana.id, actor: who, how: 'link' },
+      { kind: 'account.changed', subjectId: user.id, actor: who, what: 'invited' },
+      { kind: 'account.changed', subjectId: user.id, actor: who, what: 'link' },
+      { kind: 'account.changed', subjectId: user.id, actor: owner, role: 'viewer' },
+      { kind: 'account.changed', subjectId: ana.id, actor: who, what: 'password' },
+      {
+        kind: 'account.changed',
+        subjectId: ana.id,
+        actor: who,
+        what: 'token',
+        token: token.id,
+        name: 'feed',
+        scopes: ['read', 'review'],
+      },
+      { kind: 'account.changed', subjectId: ana.id, actor: ben, what: 'revoked', token: token.id },
+    ]);
+    expect(await desk.tokens.find(secret.reveal())).toBeUndefined();
+  });
+
+  it('does not happen when it cannot be told', async () => {
+    const { principal: ana } = await signedInAs('Ana');
+    const { token, secret } = await desk.tokens.make(ana, { name: 'feed', scopes: ['read'] });
+    const { user } = await desk.invite({ name: 'Ben', role: 'editor' }, ana);
+    await sql`alter table events rename to events_gone`.execute(catalogue.db);
+    const refused = [
+      () => desk.invite({ name: 'Cleo', role: 'viewer' }, ana),
+      () => desk.makeLink(user.id, { by: ana }),
+      () => desk.users.change(user.id, { role: 'admin' }, ana),
+      () => desk.tokens.make(ana, { name: 'other', scopes: ['read'] }),
+      () => desk.tokens.revoke(ana, token.id),
+      () => desk.signIn('Ana', password, agent),
+      () => desk.changePassword(ana.id, password, new Secret('twelve of them and two balls'), agent),
+    ];
+    const links = await catalogue.db.selectFrom('login_links').selectAll().execute();
+    for (const act of refused) await expect(act()).rejects.toThrow('events');
+    expect(await desk.users.list()).toMatchObject([{ name: 'Ana' }, { name: 'Ben', role: 'editor' }]);
+    expect(await catalogue.db.selectFrom('login_links').selectAll().execute()).toEqual(links);
+    expect(await desk.tokens.list(ana.id)).toMatchObject([{ name: 'feed' }]);
+    expect(await desk.sessions.list(ana.id, undefined)).toHaveLength(1);
+    await sql`alter table events_gone rename to events`.execute(catalogue.db);
+    expect(await desk.tokens.find(secret.reveal())).toMatchObject({
+      kind: 'token',
+      id: token.id,
+      name: 'feed (a token of Ana)',
+    });
+    expect(await desk.signIn('Ana', password, agent)).toBeDefined();
+  });
+
+  it('by a password that was changed while it was compared opens nothing', async () => {
+    const { principal: ana } = await signedInAs('Ana');
+    let coming: Promise<Secret | undefined> | undefined;
+    await catalogue.db.transaction().execute(async (db) => {
+      await db.selectFrom('users').select('id').where('id', '=', ana.id).forUpdate().execute();
+      coming = desk.signIn('Ana', password, agent);
+      // It has compared, and waits for us.
+      for (let waiting = 0; waiting === 0;) {
+        const { rows } = await sql<{ count: number }>`
+          select count(*)::int as count from pg_locks where not granted`.execute(catalogue.db);
+        waiting = rows[0]?.count ?? 0;
+      }
+      await desk.users.setPassword(ana.id, 'another', db);
+      await desk.sessions.endAll(ana.id, db);
+    });
+    expect(await coming).toBeUndefined();
+    expect(await desk.sessions.list(ana.id, undefined)).toEqual([]);
+  });
+
+  it("names a token of the server's owner as one", async () => {
+    const { secret } = await desk.tokens.make(serverOwner, { name: 'cron', scopes: ['read'] });
+    expect(await desk.tokens.find(secret.reveal())).toMatchObject({
+      name: 'cron (a token of the owner of the server)',
     });
   });
 });

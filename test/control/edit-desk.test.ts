@@ -1,12 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
 import type { EditDesk, EditWish } from '../../control/edit-desk.ts';
+import { listDeadCuts } from '../../control/edits/dead-cuts.ts';
 import { takeEditorsCut } from '../../control/edits/editors-cuts.ts';
 import type { Principal } from '../../control/principal.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import type { CutResult } from '../../core/jobs.ts';
 import type { Analyse, Cut } from '../../worker/worker.ts';
-import { fakeCut, openDeskRig, segmentBytes, segmentOf, type DeskRig } from '../support/desk.ts';
+import { type DeskRig, fakeCut, openDeskRig, playRun } from '../support/desk.ts';
 import { usePostgres } from '../support/postgres.ts';
 
 const postgres = usePostgres();
@@ -25,33 +26,32 @@ const seesGoal: Analyse = async ({ segment }) => ({
       : [],
 });
 
+const dies = new TouchlineError({
+  code: 'clip.failed',
+  message: 'ffmpeg stopped with exit code 1 (last line: "moov atom not found")',
+  retryable: false,
+  blame: 'input',
+});
+const why = `failed: ${dies.message}`;
+
 async function play(count: number, work: { analyse?: Analyse; cut?: Cut } = {}): Promise<string> {
   rig = await openDeskRig(await postgres.migratedDatabase());
   rig.work({ analyse: work.analyse ?? seesGoal, ...(work.cut ? { cut: work.cut } : {}) });
-  await rig.catalogue.db
-    .insertInto('channels')
-    .values({
-      id: run.channelId,
-      name: 'pitch-1',
-      sport: 'soccer',
-      segment_ms: 4000,
-      state: 'live',
-      state_reason: null,
-      is_wanted: true,
-      run_id: null,
-      created_at_ms: 0,
-    })
-    .execute();
-  const { host, events } = rig.ingest;
-  await events.onRunStarted({ ...run, startWallMs: 1_700_000_000_000 });
-  for (let seq = 0; seq < count; seq += 1) {
-    const segment = segmentOf(run, seq);
-    await host.putSegment(segment.key, segmentBytes);
-    await events.onSegment(segment);
-  }
-  await events.onRunEnded({ ...run, segmentCount: count, why: 'end-of-file' });
-  await rig.untilEvent((event) => event.kind === 'run.finished');
-  return (await rig.desk.listClips({}))[0]?.id ?? '';
+  await playRun(rig, run, count);
+  return (await rig.desk.listClips({})).clips[0]?.id ?? '';
+}
+
+/** Every cut dies until `mend`. */
+async function playBroken(): Promise<{ clipId: string; mend: () => void }> {
+  let isBroken = true;
+  await play(12, {
+    cut: async (job, host, tools) => {
+      if (isBroken) throw dies;
+      return await fakeCut(job, host, tools);
+    },
+  });
+  const moment = (await rig.desk.listMoments({})).moments[0];
+  return { clipId: moment?.clipId ?? '', mend: () => (isBroken = false) };
 }
 
 function trimmed(wanted: EditWish, more: Partial<EditWish> = {}): EditWish {
@@ -273,6 +273,121 @@ describe('an edit', () => {
   });
 });
 
+describe('a clip whose cut died', () => {
+  it('has no file and says why; cut again it is made, as a version in the name of who wanted it, and its segments are in a clip', async () => {
+    const { clipId, mend } = await playBroken();
+    const before = await rig.edits.read(clipId);
+    expect(before).toMatchObject({ deadWhy: why, sidecar: undefined, moment: { state: 'failed' } });
+    expect(await listDeadCuts(rig.catalogue.db, 10)).toMatchObject([
+      { clipId, channelName: 'pitch-1', stage: 'exact', why, hasFile: false },
+    ]);
+    expect((await rig.desk.listDead({})).segments.length).toBeGreaterThan(0);
+    mend();
+    const again = await rig.edits.recut(clipId, ana);
+    expect(again).toMatchObject({
+      deadWhy: undefined,
+      wanted: { in90k: before.wanted.in90k, out90k: before.wanted.out90k },
+      moment: { edit_version: 1, cut_version: 1, state: 'found', state_reason: null },
+      history: [{ version: 1, what: 'recut', by: 'Ana' }],
+    });
+    const after = await untilShown(rig.edits, clipId, 1);
+    const { in90k, out90k } = before.wanted;
+    expect(after).toMatchObject({
+      moment: { state: 'exact', state_reason: null },
+      sidecar: { requested: { in90k, out90k }, edit: { version: 1 } },
+    });
+    expect(await listDeadCuts(rig.catalogue.db, 10)).toEqual([]);
+    expect((await rig.desk.listDead({})).segments).toEqual([]);
+  });
+
+  it('is cut again once, however many want it at once; the others are told that it is on its way', async () => {
+    const letGo = new AbortController();
+    await play(12, {
+      cut: async (job, host, tools) => {
+        if (!job.edit) throw dies;
+        if (!letGo.signal.aborted)
+          await new Promise((resolve) => letGo.signal.addEventListener('abort', resolve));
+        return await fakeCut(job, host, tools);
+      },
+    });
+    const clipId = (await rig.desk.listMoments({})).moments[0]?.clipId ?? '';
+    const tries = await Promise.allSettled(
+      [ana, ben, ana].map(async (by) => await rig.edits.recut(clipId, by)),
+    );
+    expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const one of tries) {
+      if (one.status !== 'rejected') continue;
+      expect(one.reason).toMatchObject({
+        code: 'clip.conflict',
+        message: expect.stringContaining('cannot be cut again (sent)') as string,
+      });
+    }
+    const jobs = await rig.catalogue.db
+      .selectFrom('jobs')
+      .select('id')
+      .where('id', 'like', 'edit-%')
+      .execute();
+    expect(jobs).toEqual([{ id: `edit-${clipId}-1-exact` }]);
+    letGo.abort();
+    await untilShown(rig.edits, clipId, 1);
+  });
+
+  it('that dies once more can be wanted once more', async () => {
+    const { clipId, mend } = await playBroken();
+    const lastId = await rig.desk.lastEventId();
+    await rig.edits.recut(clipId, ana);
+    await rig.untilEvent(({ kind, id }) => kind === 'clip.failed' && id > lastId);
+    expect((await rig.edits.read(clipId)).moment).toMatchObject({ state: 'failed', state_reason: why });
+    mend();
+    await rig.edits.recut(clipId, ben);
+    expect((await untilShown(rig.edits, clipId, 2)).history.map(({ what, by }) => [what, by])).toEqual([
+      ['recut', 'Ben'],
+      ['recut', 'Ana'],
+    ]);
+  });
+
+  it('keeps the title that it was given meanwhile, and shows its older file until the new one is there', async () => {
+    let isBroken = false;
+    const clipId = await play(12, {
+      cut: async (job, host, tools) => {
+        if (isBroken) throw dies;
+        return await fakeCut(job, host, tools);
+      },
+    });
+    const { wanted, sidecar } = await rig.edits.read(clipId);
+    isBroken = true;
+    await rig.edits.save(clipId, trimmed(wanted), { version: 0, by: ana });
+    await rig.untilEvent(({ kind }) => kind === 'clip.failed');
+    await rig.edits.save(clipId, trimmed(wanted, { title: 'A goal' }), { version: 1, by: ben });
+    expect(await listDeadCuts(rig.catalogue.db, 10)).toMatchObject([
+      { clipId, title: 'A goal', stage: 'edit-exact', hasFile: true },
+    ]);
+    isBroken = false;
+    const again = await rig.edits.recut(clipId, ana);
+    expect(again.wanted).toMatchObject(trimmed(wanted, { title: 'A goal' }));
+    expect([again.moment.edit_version, again.moment.cut_version]).toEqual([3, 3]);
+    expect(again.sidecar).toEqual(sidecar);
+    expect((await untilShown(rig.edits, clipId, 3)).sidecar?.edit).toMatchObject({ title: 'A goal' });
+  });
+
+  it.each([
+    ['made', 'exact', 'cannot be cut again (done)'],
+    ['withdrawn', 'withdrawn', 'cannot be cut again (withdrawn)'],
+  ] as const)(
+    'is one thing, one that is %s another: that is a conflict, and nothing is written',
+    async (_what, state, words) => {
+      const clipId = await play(12);
+      await rig.catalogue.db.updateTable('moments').set({ state }).where('clip_id', '=', clipId).execute();
+      await expect(rig.edits.recut(clipId, ana)).rejects.toMatchObject({
+        code: 'clip.conflict',
+        message: expect.stringContaining(words) as string,
+      });
+      expect((await rig.edits.read(clipId)).history).toEqual([]);
+      await expect(rig.edits.recut('clp_none', ana)).rejects.toMatchObject({ code: 'clip.not-found' });
+    },
+  );
+});
+
 describe('the context of a clip', () => {
   it('is a copy of a minute on each side, as far as there is media, made once', async () => {
     const clipId = await play(12);
@@ -290,7 +405,31 @@ describe('the context of a clip', () => {
       .execute();
     expect(jobs).toHaveLength(1);
     // It is no clip: nothing lists it.
-    expect(await rig.desk.listClips({})).toHaveLength(1);
+    expect((await rig.desk.listClips({})).clips).toHaveLength(1);
+  });
+
+  it('that died says why, and is made when it is asked for again ten seconds later, not before', async () => {
+    let isBroken = true;
+    const clipId = await play(12, {
+      cut: async (job, host, tools) => {
+        if (isBroken && job.clipId.startsWith('ctx_')) throw dies;
+        return await fakeCut(job, host, tools);
+      },
+    });
+    const toldSince = async (lastId: number) =>
+      await rig.untilEvent(({ kind, id }) => kind === 'clip.context' && id > lastId);
+    await rig.edits.context(clipId);
+    const { id: failedAt } = await toldSince(0);
+    isBroken = false;
+    expect(await rig.edits.context(clipId)).toMatchObject({ state: 'failed', why });
+    await rig.catalogue.db
+      .updateTable('contexts')
+      .set(({ eb }) => ({ asked_at_ms: eb('asked_at_ms', '-', 10_000) }))
+      .execute();
+    expect(await rig.edits.context(clipId)).toMatchObject({ state: 'making', why: null });
+    await toldSince(failedAt);
+    expect(await rig.edits.context(clipId)).toMatchObject({ state: 'ready', why: null });
+    expect(await listDeadCuts(rig.catalogue.db, 10)).toEqual([]);
   });
 });
 
@@ -304,7 +443,7 @@ describe('a clip by hand', () => {
     expect(after.sidecar?.requested).toEqual(range);
     expect(after.moment).toMatchObject({ source: 'hand', title: 'A save', state: 'exact' });
     expect(after.moment.reasons[0]?.text).toBe('made by Ana');
-    expect((await rig.desk.listMoments({})).map(({ id }) => id)).toContain(made.momentId);
+    expect((await rig.desk.listMoments({})).moments.map(({ id }) => id)).toContain(made.momentId);
   });
 
   it('of a run that nobody knows, and of a channel where nothing is live, is refused', async () => {
@@ -330,13 +469,20 @@ describe('the review queue', () => {
     const all = await rig.review.list({ decision: 'undecided', limit: 100 });
     expect(all.counts.must + all.counts.likely + all.counts.maybe).toBe(6);
     const seen: string[] = [];
+    let pageCount = 0;
     let cursor: string | undefined;
     do {
       const page = await rig.review.list({ decision: 'undecided', limit: 2, cursor });
       seen.push(...page.moments.map(({ id }) => id));
+      pageCount += 1;
       cursor = page.next ?? undefined;
     } while (cursor !== undefined);
     expect(seen).toEqual(all.moments.map(({ id }) => id));
+    // Six by two: the last page is full, and says that it is the last.
+    expect(pageCount).toBe(3);
+    await expect(rig.review.list({ decision: 'undecided', limit: 2, cursor: 'x' })).rejects.toMatchObject({
+      code: 'cursor.invalid',
+    });
     const found = await rig.review.list({ decision: 'all', q: 'save 3', limit: 10 });
     expect(found.moments.map(({ title }) => title)).toEqual(['Save 3']);
     expect((await rig.review.list({ decision: 'all', q: '100%', limit: 10 })).moments).toEqual([]);

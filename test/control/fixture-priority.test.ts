@@ -6,6 +6,7 @@ import { Schedule } from '../../control/schedule.ts';
 import { systemRandom } from '../../core/random.ts';
 import { openCatalogue, type Catalogue } from '../../store/catalogue.ts';
 import { segmentOf } from '../support/desk.ts';
+import { addLiveChannel } from '../support/desk.ts';
 import { usePostgres } from '../support/postgres.ts';
 
 const postgres = usePostgres();
@@ -19,20 +20,7 @@ beforeEach(async () => {
   catalogue = await openCatalogue({ databaseUrl: await postgres.migratedDatabase() });
   schedule = new Schedule({ db: catalogue.db, clock, random: systemRandom });
   for (const name of ['final', 'friendly']) {
-    await catalogue.db
-      .insertInto('channels')
-      .values({
-        id: `ch_${name}`,
-        name,
-        sport: 'soccer',
-        segment_ms: 4000,
-        state: 'live',
-        state_reason: null,
-        is_wanted: true,
-        run_id: null,
-        created_at_ms: 0,
-      })
-      .execute();
+    await addLiveChannel(catalogue.db, { id: `ch_${name}`, name });
   }
   return async () => await catalogue.close();
 });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../core/clock.ts';
 import { systemClock } from '../../core/clock.ts';
 import { systemRandom } from '../../core/random.ts';
+import { EventLog } from '../../control/event-log.ts';
 import { ScalingRecords } from '../../control/scaling-records.ts';
 import { Schedule } from '../../control/schedule.ts';
 import { openCatalogue, type Catalogue } from '../../store/catalogue.ts';
@@ -27,6 +28,9 @@ const match = (uid: string, start: string, more = ''): string =>
 const calendar = (...events: string[]): string =>
   `BEGIN:VCALENDAR\r\nVERSION:2.0\r\n${events.join('')}END:VCALENDAR\r\n`;
 
+const ana = { kind: 'user', id: 'usr_ana', name: 'Ana' } as const;
+const ben = { kind: 'user', id: 'usr_ben', name: 'Ben' } as const;
+
 describe('the schedule', () => {
   const zone = 'Europe/London';
 
@@ -43,6 +47,25 @@ describe('the schedule', () => {
     expect(await schedule.cancel(added.id)).toMatchObject({ isCancelled: true });
     expect(await schedule.list()).toEqual([{ ...added, isCancelled: true }]);
     await expect(schedule.cancel('fix_none')).rejects.toMatchObject({ code: 'fixture.not-found' });
+  });
+
+  it('says who put a match in and who called it off, or whose calendar did', async () => {
+    const schedule = openSchedule();
+    const cup = await schedule.add({ name: 'Cup', kickOffAtMs: nowMs + 3_600_000 }, ana);
+    expect(cup).toMatchObject({ createdBy: ana, cancelledBy: null });
+    expect(await schedule.cancel(cup.id, ben)).toMatchObject({ createdBy: ana, cancelledBy: ben });
+    // It is off already: the first one stays.
+    expect(await schedule.cancel(cup.id, ana)).toMatchObject({ cancelledBy: ben });
+    const text = calendar(match('a', '20260815T150000'));
+    await schedule.importCalendar(text, { source: 'league', zone, by: ana });
+    await schedule.importCalendar(text, { source: 'league', zone, by: ben });
+    expect((await schedule.list()).find(({ name }) => name === 'a')).toMatchObject({ createdBy: ana });
+    const told = await new EventLog({ db: catalogue.db, clock }).since(0, 100);
+    expect(told.map(({ kind, subjectId, by, data }) => [kind, subjectId, by, data['what']])).toEqual([
+      ['fixture.changed', cup.id, ana, 'added'],
+      ['fixture.changed', cup.id, ben, 'called off'],
+      ['fixture.changed', null, ana, 'imported'],
+    ]);
   });
 
   it('takes the same calendar twice without a change', async () => {
@@ -147,11 +170,17 @@ describe('the records of scaling', () => {
       { atMs: startMs + 4, neededCount: 2, desiredCount: 3 },
     ]);
     const page = await records.list({ limit: 2 });
-    expect(page.map(({ atMs }) => atMs - startMs)).toEqual([4, 3]);
-    const next = await records.list({ limit: 9, beforeId: page[1]?.id });
-    expect(next.map(({ atMs }) => atMs - startMs)).toEqual([2, 1, 0]);
+    expect(page.decisions.map(({ atMs }) => atMs - startMs)).toEqual([4, 3]);
+    await records.add(decided(startMs + 5));
+    const rest = await records.list({ limit: 3, cursor: page.next ?? '' });
+    expect(rest.decisions.map(({ atMs }) => atMs - startMs)).toEqual([2, 1, 0]);
+    expect(rest.next).toBeNull();
     const changes = await records.list({ limit: 9, hasSnapshot: true });
-    expect(changes.map(({ snapshot }) => snapshot)).toEqual([{ index: 4 }, { index: 2 }, { index: 0 }]);
+    expect(changes.decisions.map(({ snapshot }) => snapshot)).toEqual([
+      { index: 4 },
+      { index: 2 },
+      { index: 0 },
+    ]);
   });
 
   it('tell what was decided by some time, and what came of the actions since', async () => {
@@ -163,8 +192,8 @@ describe('the records of scaling', () => {
     await records.add({ ...decided(startMs + 2), outcomes: [] });
     await records.add({ ...decided(startMs + 3), outcomes: [order] });
     const by = await records.list({ limit: 1, untilMs: startMs + 1 });
-    expect(by.map(({ atMs }) => atMs - startMs)).toEqual([1]);
-    expect(await records.list({ limit: 1, untilMs: startMs - 1 })).toEqual([]);
+    expect(by.decisions.map(({ atMs }) => atMs - startMs)).toEqual([1]);
+    expect(await records.list({ limit: 1, untilMs: startMs - 1 })).toEqual({ decisions: [], next: null });
     expect(await records.actionCounts(startMs + 1)).toEqual([
       { action: 'order', outcome: 'done', count: 2 },
       { action: 'order', outcome: 'failed', count: 1 },
@@ -180,7 +209,7 @@ describe('the records of scaling', () => {
     await new ScalingRecords({ db: catalogue.db, clock: { ...clock, nowMs: () => startMs } }).add(
       decided(startMs),
     );
-    expect(await records.list({ limit: 9 })).toHaveLength(2);
+    expect((await records.list({ limit: 9 })).decisions).toHaveLength(2);
   });
 
   it('hold what an operator said until something else is said', async () => {
@@ -191,6 +220,15 @@ describe('the records of scaling', () => {
     expect(await openRecords().overrides()).toEqual(pinned);
     await records.setOverrides({ isInPaused: false, isOutPaused: true });
     expect(await records.overrides()).toEqual({ isInPaused: false, isOutPaused: true });
+    await records.setOverrides({ ...pinned, changedBy: ana });
+    expect(await openRecords().overrides()).toEqual({ ...pinned, changedBy: ana });
+    const told = await new EventLog({ db: catalogue.db, clock }).since(0, 100);
+    expect(told.map(({ kind, by }) => [kind, by])).toEqual([
+      ['scaling.changed', null],
+      ['scaling.changed', null],
+      ['scaling.changed', ana],
+    ]);
+    expect(told.at(-1)?.data).toEqual({ pin: pinned.pin, isInPaused: true, isOutPaused: false });
   });
 
   it('let one of many decide, until it lets go or its time is over', async () => {

@@ -134,7 +134,7 @@ describe('a run at the match desk', () => {
     });
     const run = await play(rig, 12);
     await rig.untilEvent((event) => event.kind === 'run.finished');
-    const dead = await rig.desk.listDead({ runId: run.runId });
+    const { segments: dead } = await rig.desk.listDead({ runId: run.runId });
     expect(dead).toMatchObject([
       { seq: 6, state: 'dead', deadReason: 'corrupt: the segment is half as long as it should be' },
     ]);
@@ -185,7 +185,7 @@ describe('a run at the match desk', () => {
     const report = await rig.desk.runReport(run.runId);
     expect(report).toMatchObject({ isTerminal: true, segments: { total: 13, dead: 1 } });
     expect(report.moments).toMatchObject([{ label: 'goal', peakMs: 26_000, state: 'exact' }]);
-    const dead = await rig.desk.listDead({ runId: run.runId });
+    const { segments: dead } = await rig.desk.listDead({ runId: run.runId });
     expect(dead).toMatchObject([{ seq: 7, deadReason: late.reason }]);
     expect([...looked]).toEqual([0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12]);
     expect(cutFrom.at(-1)).toEqual(expect.arrayContaining([6, 8]));
@@ -206,7 +206,7 @@ describe('a run at the match desk', () => {
     rig.work({ analyse: seesGoal });
     const run = await play(rig, 3);
     await rig.untilEvent((event) => event.kind === 'run.finished');
-    const dead = await rig.desk.listDead({ runId: run.runId });
+    const { segments: dead } = await rig.desk.listDead({ runId: run.runId });
     expect(dead).toHaveLength(3);
     expect(dead[0]?.deadReason).toBe('given-up: queue.bad-message: its schema is "touchline.job/2"');
 
@@ -298,9 +298,14 @@ describe('a run at the match desk', () => {
     expect(report.moments).toMatchObject([{ state: 'failed' }]);
     expect(report.segments).toMatchObject({ total: 12, clip: 0 });
     expect(report.segments.dead).toBeGreaterThan(2);
-    expect((await rig.desk.listDead({}))[0]?.deadReason).toBe('no clip could be made: no-media: no picture');
+    expect((await rig.desk.listDead({})).segments[0]?.deadReason).toBe(
+      'no clip could be made: no-media: no picture',
+    );
   });
 });
+
+const ana = { kind: 'user', id: 'usr_ana', name: 'Ana' } as const;
+const bot = { kind: 'token', id: '00ff00ff00ff00ff', name: 'bot (a token of Ana)' } as const;
 
 describe('the editor', () => {
   it('decides, and may change their mind', async () => {
@@ -308,17 +313,31 @@ describe('the editor', () => {
     rig.work({ analyse: seesGoal });
     await play(rig, 12);
     await rig.untilEvent((event) => event.kind === 'run.finished');
-    const [moment] = await rig.desk.listMoments({ decision: 'undecided' });
+    const {
+      moments: [moment],
+    } = await rig.desk.listMoments({ decision: 'undecided' });
     const id = moment?.id ?? '';
-    expect(await rig.desk.decide(id, 'approved', 'Ana')).toMatchObject({ decision: 'approved' });
-    expect(await rig.desk.listMoments({ decision: 'undecided' })).toEqual([]);
-    expect((await rig.desk.listClips({}))[0]).toMatchObject({ decision: 'approved', label: 'goal' });
-    expect(await rig.desk.decide(id, 'rejected', 'Ana')).toMatchObject({ decision: 'rejected' });
-    expect(await rig.desk.decide(id, 'undecided', 'Ana')).toMatchObject({
+    expect(await rig.desk.decide(id, 'approved', ana)).toMatchObject({
+      decision: 'approved',
+      decidedBy: ana,
+    });
+    expect((await rig.desk.listMoments({ decision: 'undecided' })).moments).toEqual([]);
+    expect((await rig.desk.listClips({})).clips[0]).toMatchObject({ decision: 'approved', label: 'goal' });
+    // By a program: the row says which, and whose it is.
+    expect(await rig.desk.decide(id, 'rejected', bot)).toMatchObject({
+      decision: 'rejected',
+      decidedBy: bot,
+    });
+    expect((await rig.review.list({ decision: 'all', limit: 1 })).moments[0]).toMatchObject({
+      decidedBy: 'bot (a token of Ana)',
+      decider: bot,
+    });
+    expect(await rig.desk.decide(id, 'undecided', ana)).toMatchObject({
       decision: 'undecided',
       decidedAtMs: null,
+      decidedBy: null,
     });
-    await expect(rig.desk.decide('mom_none', 'approved', 'Ana')).rejects.toMatchObject({
+    await expect(rig.desk.decide('mom_none', 'approved', ana)).rejects.toMatchObject({
       code: 'moment.not-found',
     });
   });
@@ -344,16 +363,39 @@ describe('channels and keys', () => {
   it('has two live keys at most: the old one works until it is revoked', async () => {
     rig = await openDeskRig(await postgres.migratedDatabase());
     const { channel, key: old } = await rig.desk.createChannel({ name: 'derby' });
-    const fresh = await rig.desk.issueKey(channel.id);
-    await expect(rig.desk.issueKey(channel.id)).rejects.toMatchObject({ code: 'key.taken' });
+    const fresh = await rig.desk.issueKey(channel.id, ana);
+    await expect(rig.desk.issueKey(channel.id, ana)).rejects.toMatchObject({ code: 'key.taken' });
     const { host } = rig.ingest;
     const remote = { address: '127.0.0.1' };
     expect(await host.authenticate(old.key, remote)).toBe(channel.id);
-    await rig.desk.revokeKey(channel.id, old.id);
+    await rig.desk.revokeKey(channel.id, old.id, ana);
     expect(await host.authenticate(old.key, remote)).toBeUndefined();
     expect(await host.authenticate(fresh.key, remote)).toBe(channel.id);
-    await rig.desk.issueKey(channel.id);
-    await rig.desk.deleteChannel(channel.id);
+    await rig.desk.issueKey(channel.id, bot);
+    const { keys } = await rig.desk.getChannel(channel.id);
+    expect(keys.map(({ issuedBy }) => issuedBy)).toEqual([ana, bot]);
+    const told = (await rig.desk.eventsSince(0, 100)).filter(({ data }) => 'what' in data);
+    expect(told.map(({ subjectId, by, data }) => [subjectId, by, data['what']])).toEqual([
+      [fresh.id, ana, 'key issued'],
+      [old.id, ana, 'key revoked'],
+      [keys[1]?.id, bot, 'key issued'],
+    ]);
+    const gone = await rig.catalogue.db
+      .selectFrom('channel_keys')
+      .selectAll()
+      .where('id', '=', old.id)
+      .execute();
+    // The first key came with the channel, which nobody in particular made.
+    expect(gone).toMatchObject([{ issued_by: null, revoked_by: ana }]);
+    await rig.desk.deleteChannel(channel.id, bot);
+    const moved = (await rig.desk.eventsSince(0, 100)).filter(({ data }) => 'to' in data);
+    expect(moved.map(({ data, by }) => [data['to'], by])).toEqual([
+      ['starting', null],
+      ['waiting', null],
+      ['stopping', bot],
+      ['idle', null],
+      ['deleted', bot],
+    ]);
     expect(await host.authenticate(fresh.key, remote)).toBeUndefined();
     expect(await rig.desk.listChannels()).toEqual([]);
     expect((await rig.desk.createChannel({ name: 'derby' })).channel.id).not.toBe(channel.id);

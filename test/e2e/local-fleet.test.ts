@@ -73,8 +73,8 @@ describe.skipIf(process.platform !== 'linux')('workers on this machine', { timeo
   });
 
   it('become more when there is more to do, again when one was killed, and fewer when there is not', () => {
-    // From none: the first one was being started.
-    expect(counts.join(' ')).toMatch(/^(0 )?1 2 1 2 1$/);
+    // From none: the first one was being started. None in between was seen once, on a busy machine: another came.
+    expect(counts.join(' ')).toMatch(/^(0 )?1 2 1 (0 1 )?2 1$/);
   });
 
   it('lose nothing on the way', () => {

@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { Kysely } from 'kysely';
+
 import type { EditDesk } from '../../control/edit-desk.ts';
 import { openMatchDesk } from '../../control/open-match-desk.ts';
 import type { DeskEvent, MatchDesk } from '../../control/match-desk.ts';
@@ -18,6 +20,7 @@ import type { Queue } from '../../queue/queue.ts';
 import { openCatalogue, type Catalogue } from '../../store/catalogue.ts';
 import { openFsStore } from '../../store/fs-store.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
+import type { Tables } from '../../store/schema.ts';
 import { runWorker, type Analyse, type Cut } from '../../worker/worker.ts';
 import { MemoryBroker } from './memory-queue.ts';
 
@@ -106,6 +109,42 @@ export async function openDeskRig(
       if (!kept) await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/** A channel as it is while somebody pushes to it. */
+export async function addLiveChannel(
+  db: Kysely<Tables>,
+  channel: { id: string; name: string },
+): Promise<void> {
+  const state = {
+    state: 'live',
+    state_reason: null,
+    is_wanted: true,
+    run_id: null,
+    created_at_ms: 0,
+  } as const;
+  await db
+    .insertInto('channels')
+    .values({ ...channel, sport: 'soccer', segment_ms: 4000, ...state })
+    .execute();
+}
+
+/** `count` segments of a channel `pitch-1`, from its beginning until all that comes of them is made. */
+export async function playRun(
+  rig: DeskRig,
+  run: { channelId: string; runId: string },
+  count: number,
+): Promise<void> {
+  await addLiveChannel(rig.catalogue.db, { id: run.channelId, name: 'pitch-1' });
+  const { host, events } = rig.ingest;
+  await events.onRunStarted({ ...run, startWallMs: 1_700_000_000_000 });
+  for (let seq = 0; seq < count; seq += 1) {
+    const segment = segmentOf(run, seq);
+    await host.putSegment(segment.key, segmentBytes);
+    await events.onSegment(segment);
+  }
+  await events.onRunEnded({ ...run, segmentCount: count, why: 'end-of-file' });
+  await rig.untilEvent((event) => event.kind === 'run.finished');
 }
 
 export async function untilEvent(

@@ -1,12 +1,14 @@
 import { systemClock } from '../../core/clock.ts';
+import { writeExport } from '../../clipper/export/write-export.ts';
 import { silentLog } from '../../core/log.ts';
 import { listenWeb } from '../../web/server.ts';
 import type { WebOptions } from '../../web/web-options.ts';
 import { noAccounts } from '../web/fake-accounts.ts';
-import { noEdits, noReview } from '../web/fake-editing.ts';
+import { noClipLinks, noEdits, noReview } from '../web/fake-editing.ts';
 import { noOperations } from '../web/fake-operations.ts';
 import { noFleet } from '../web/fake-fleet.ts';
 import { noTimeline } from '../web/fake-timeline.ts';
+import { noWebhooks } from '../web/fake-webhooks.ts';
 import { memoryStore } from '../web/memory-store.ts';
 
 /** The server of pages and API on a free port of this machine, until `stop`. What a test does not look at is empty. */
@@ -15,11 +17,16 @@ export async function startTestWeb(
 ): Promise<{ url: string; stop: () => Promise<void> }> {
   const server = await listenWeb({
     accounts: noAccounts(),
+    clipLinks: noClipLinks(),
     edits: noEdits(),
+    exports: { collect: async () => [] },
+    writeExport,
     operations: noOperations(),
     review: noReview(),
     fleet: noFleet(),
+    fixedWorkerCount: null,
     timeline: noTimeline(),
+    webhooks: noWebhooks(),
     store: memoryStore(new Map()),
     clock: systemClock,
     log: silentLog,
@@ -27,6 +34,7 @@ export async function startTestWeb(
     host: '127.0.0.1',
     port: 0,
     hostsAllowed: [],
+    proxies: [],
     rtmpBase: 'rtmp://127.0.0.1:1935/live',
     ...options,
   });

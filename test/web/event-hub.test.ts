@@ -64,21 +64,32 @@ describe('the event hub', () => {
     await stop();
   });
 
-  it('cuts off a browser that does not read, at 256 held back, and no other', async () => {
+  it('cuts off a browser that does not read, at 1,000 held back, and no other', async () => {
     const { hub, happen, stop } = await openHub();
     const slow = reader(await hub.open(undefined));
     const quick = reader(await hub.open(undefined));
     await slow();
     await quick();
-    for (let id = 1; id <= 256; id += 1) {
+    for (let id = 1; id <= 1_000; id += 1) {
       happen(1);
       await quick();
     }
     expect(hub.clientCount).toBe(2);
     happen(1);
-    expect(idsIn(await quick())).toEqual(['257']);
+    expect(idsIn(await quick())).toEqual(['1001']);
     expect(hub.clientCount).toBe(1);
     expect(await slow()).toBeUndefined();
+    await stop();
+  });
+
+  it('cuts off nobody who reads when thousands of events come at once', async () => {
+    const { hub, happen, stop } = await openHub();
+    const next = reader(await hub.open(undefined));
+    await next();
+    happen(3_000);
+    let count = 0;
+    while (count < 3_000) count += idsIn(await next()).length;
+    expect(hub.clientCount).toBe(1);
     await stop();
   });
 
@@ -103,8 +114,40 @@ describe('the event hub', () => {
     const next = reader(await hub.open(undefined));
     await next();
     await clock.pass();
-    expect(await next()).toBe(': still here\n\n');
+    expect(await next()).toBe('id: 0\n: still here\n\n');
     expect(clock.sleptMs).toContain(15_000);
+    await stop();
+  });
+
+  it('tells of the topics that were asked for, also of what was missed', async () => {
+    const { hub, happen, stop } = await openHub();
+    happen(1, 'clip.visible');
+    happen(1, 'moment.found');
+    while ((await reader(await hub.open('0'))()) === 'retry: 2000\n\n');
+    const next = reader(await hub.open('0', ['moments', 'runs']));
+    expect(idsIn(await next())).toEqual(['2']);
+    happen(1, 'clip.visible');
+    happen(1, 'run.ended');
+    happen(1, 'moment.decided');
+    const ids: string[] = [];
+    while (ids.length < 2) ids.push(...idsIn(await next()));
+    expect(ids).toEqual(['4', '5']);
+    await stop();
+  });
+
+  it('tells whoever hears of little that it is still here, with the id to go on from, while others hear much', async () => {
+    const { hub, clock, happen, stop } = await openHub();
+    const all = reader(await hub.open(undefined));
+    const few = reader(await hub.open(undefined, ['runs']));
+    await all();
+    await few();
+    clock.pastMs(9_999);
+    happen(1);
+    expect(idsIn(await all())).toEqual(['1']);
+    clock.pastMs(1);
+    happen(1);
+    expect(await few()).toBe('id: 2\n: still here\n\n');
+    expect(idsIn(await all())).toEqual(['2']);
     await stop();
   });
 
@@ -116,7 +159,7 @@ describe('the event hub', () => {
     happen(1);
     await clock.pass();
     let text = await next();
-    while (text === ': still here\n\n') text = await next();
+    while (text?.includes(': still here\n')) text = await next();
     expect(idsIn(text)).toEqual(['1']);
     await stop();
   });
@@ -182,16 +225,18 @@ async function openHub(count = 0, usual: DeskEvent['kind'] = 'moment.found') {
 
 function eventOf(id: number): DeskEvent {
   const what = { kind: 'moment.found', channelId: 'ch_1', runId: 'run_1', subjectId: `mom_${id}` } as const;
-  return { id, atMs: 0, ...what, data: {} };
+  return { id, atMs: 0, ...what, data: {}, by: null };
 }
 
-function handClock(): Clock & { pass(): Promise<void>; sleptMs: number[] } {
+function handClock(): Clock & { pass(): Promise<void>; pastMs(ms: number): void; sleptMs: number[] } {
+  let atMs = 0;
   const sleeping = new Set<() => void>();
   const sleptMs: number[] = [];
   return {
     sleptMs,
     nowMs: () => 0,
-    monotonicMs: () => 0,
+    monotonicMs: () => atMs,
+    pastMs: (ms) => (atMs += ms),
     sleep: async (ms, signal) =>
       new Promise((resolve, reject) => {
         sleptMs.push(ms);
@@ -206,6 +251,7 @@ function handClock(): Clock & { pass(): Promise<void>; sleptMs: number[] } {
     /** As soon as somebody sleeps, the time is over. */
     pass: async () => {
       while (sleeping.size === 0) await new Promise((resolve) => setImmediate(resolve));
+      atMs += sleptMs.at(-1) ?? 0;
       for (const wake of sleeping) wake();
       sleeping.clear();
     },

@@ -32,7 +32,6 @@ export function noAccounts(): Accounts {
     redeem: nothing,
     changePassword: nothing,
     invite: nothing,
-    tellOf: async () => undefined,
   };
 }
 

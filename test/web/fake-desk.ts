@@ -1,3 +1,4 @@
+import type { Actor } from '../../core/actor.ts';
 import { Secret } from '../../core/secret.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import type { Rendition } from '../../core/clip.ts';
@@ -7,9 +8,11 @@ import type {
   DeskEventKind,
   DeskEvent,
   MatchDesk,
+  MomentFilter,
   MomentView,
   Waterfall,
 } from '../../control/match-desk.ts';
+import { cursorOf, pageOf, readCursor } from '../../control/page-cursor.ts';
 
 /** A match desk in memory, for tests of what shows it. What the tests do not ask for, it refuses. */
 export class FakeDesk implements MatchDesk {
@@ -22,13 +25,13 @@ export class FakeDesk implements MatchDesk {
   #listeners = new Set<() => void>();
   #keyCount = 0;
 
-  async createChannel(wish: { name: string; sport?: string }) {
+  async createChannel(wish: { name: string; sport?: string }, by?: Actor) {
     if ([...this.channels.values()].some(({ name }) => name === wish.name)) {
       throw fault('channel.taken', `a channel named "${wish.name}" exists: choose another name`);
     }
     const channel = channelView({ id: `ch_${this.channels.size + 1}`, name: wish.name });
     this.channels.set(channel.id, channel);
-    return { channel, key: await this.issueKey(channel.id) };
+    return { channel, key: await this.issueKey(channel.id, by) };
   }
   async listChannels() {
     return [...this.channels.values()];
@@ -38,11 +41,11 @@ export class FakeDesk implements MatchDesk {
     if (!found) throw fault('channel.not-found', `there is no channel "${idOrName}"`);
     return found;
   }
-  async issueKey(channelId: string) {
+  async issueKey(channelId: string, by?: Actor) {
     const channel = await this.getChannel(channelId);
     if (channel.keys.length >= 2) throw fault('key.taken', 'two keys live already: revoke one first');
     this.#keyCount += 1;
-    const key = { id: `k${this.#keyCount}`, createdAtMs: 1_700_000_000_000 };
+    const key = { id: `k${this.#keyCount}`, createdAtMs: 1_700_000_000_000, issuedBy: by ?? null };
     channel.keys.push(key);
     return { ...key, key: new Secret(`k${this.#keyCount}-not-to-be-repeated`) };
   }
@@ -83,7 +86,7 @@ export class FakeDesk implements MatchDesk {
     return { channelId: 'ch_1', runId: 'run_1' };
   }
   async listRuns() {
-    return [];
+    return { runs: [], next: null };
   }
   async getRun(): Promise<never> {
     throw fault('run.not-found', 'there is no such run');
@@ -95,26 +98,33 @@ export class FakeDesk implements MatchDesk {
     this.calls.push(filter);
     return [];
   }
-  async listMoments(filter: { decision?: string; beforeId?: string; limit?: number }) {
-    const all = [...this.moments.values()]
+  async listMoments(filter: MomentFilter) {
+    const limit = filter.limit ?? 50;
+    const atMsMax =
+      filter.cursor === undefined ? Infinity : (readCursor('moments', filter.cursor, 1)[0] ?? 0);
+    const fitting = [...this.moments.values()]
       .filter(({ decision }) => filter.decision === undefined || decision === filter.decision)
+      .filter(({ foundAtMs }) => foundAtMs < atMsMax)
       .toSorted((one, other) => other.foundAtMs - one.foundAtMs);
-    const from = filter.beforeId === undefined ? 0 : all.findIndex(({ id }) => id === filter.beforeId) + 1;
-    return all.slice(from, from + (filter.limit ?? 50));
+    const { rows, next } = pageOf(fitting, limit, ({ foundAtMs }) => cursorOf('moments', [foundAtMs]));
+    return { moments: await Promise.all(rows.map(({ id }) => this.getMoment(id))), next };
   }
   async getMoment(momentId: string) {
     const moment = this.moments.get(momentId);
     if (!moment) throw fault('moment.not-found', `there is no moment "${momentId}"`);
-    return moment;
+    const channelName = this.channels.get(moment.channelId)?.name ?? moment.channelId;
+    return { ...moment, channelName, clip: this.clips.get(moment.clipId) ?? null };
   }
-  async decide(momentId: string, decision: MomentView['decision']) {
-    const moment = { ...(await this.getMoment(momentId)), decision };
+  async decide(momentId: string, decision: MomentView['decision'], by: Actor) {
+    const { kind, id, name } = by;
+    const decidedBy = decision === 'undecided' ? null : { kind, id, name };
+    const moment = { ...(await this.getMoment(momentId)), decision, decidedBy };
     this.moments.set(momentId, moment);
     this.happen('moment.decided', momentId);
     return moment;
   }
   async listClips() {
-    return [...this.clips.values()];
+    return { clips: [...this.clips.values()], next: null };
   }
   async getClip(clipId: string) {
     const clip = this.clips.get(clipId);
@@ -125,7 +135,7 @@ export class FakeDesk implements MatchDesk {
     return { clipId, momentId: clipId.replace('clp', 'mom'), steps: [] };
   }
   async listDead() {
-    return [];
+    return { segments: [], next: null };
   }
   async retrySegment(segmentId: string) {
     this.calls.push({ retry: segmentId });
@@ -159,7 +169,7 @@ export class FakeDesk implements MatchDesk {
 
   happen(kind: DeskEventKind, subjectId: string, channelId = 'ch_1'): void {
     const id = (this.events.at(-1)?.id ?? 0) + 1;
-    this.events.push({ id, atMs: 0, kind, channelId, runId: 'run_1', subjectId, data: {} });
+    this.events.push({ id, atMs: 0, kind, channelId, runId: 'run_1', subjectId, data: {}, by: null });
     for (const listener of this.#listeners) listener();
   }
 
@@ -241,6 +251,7 @@ function momentView(id: string, fields: Partial<MomentView>): MomentView {
       { signal: 'cut.rate', contribution: 0.05, atMs: peakMs + 2_000, text: 'three cuts within 6 s' },
     ],
     channelId: 'ch_1',
+    channelName: 'ch_1',
     runId: 'run_1',
     clipId: id.replace('mom', 'clp'),
     state: 'found',
@@ -248,8 +259,10 @@ function momentView(id: string, fields: Partial<MomentView>): MomentView {
     revision: 1,
     decision: 'undecided',
     decidedAtMs: null,
+    decidedBy: null,
     foundAtMs: 1_700_000_000_000 + peakMs,
     peakWallMs: 1_700_000_000_000 + peakMs,
+    clip: null,
     ...fields,
   };
 }

@@ -6,11 +6,17 @@ export function noEdits(): WebOptions['edits'] {
     read: nothing,
     save: nothing,
     reset: nothing,
+    recut: nothing,
     context: nothing,
     newestContext: nothing,
     make: nothing,
     clipLast: nothing,
   };
+}
+
+/** Nobody has been sent a clip. */
+export function noClipLinks(): WebOptions['clipLinks'] {
+  return { make: nothing, list: async () => [], revoke: nothing, open: async () => undefined };
 }
 
 /** An empty queue. */

@@ -14,7 +14,8 @@ export function noFleet(): FleetDesk {
     records: {
       recent: async () => [],
       add: nothing,
-      list: async () => [],
+      list: async () => ({ decisions: [], next: null }),
+      last: async () => undefined,
       actionCounts: async () => [],
       overrides: async () => ({ isInPaused: false, isOutPaused: false }),
       setOverrides: nothing,

@@ -88,19 +88,23 @@ describe('scaling', () => {
       decision: { brakes: ['cost'] },
       outcomes: [{ action: { kind: 'order' }, outcome: { kind: 'done' } }],
     };
-    await fleet.records.add({ ...decision, snapshot: { machines: [{ state: 'ready' }] } });
-    await fleet.records.add({ ...decision, snapshot: undefined });
+    await fleet.records.add({ ...decision, snapshot: { machines: [] } });
+    const later = { brakes: ['cost'], machineCounts: { ready: 1 } };
+    await fleet.records.add({ ...decision, decision: later, snapshot: undefined });
     expect((await ask('GET', '/scaling')).body).toMatchObject({
       last: { reason: 'From 1 to 3.', snapshot: null },
-      lastChange: { snapshot: { machines: [{ state: 'ready' }] } },
     });
     const first = await ask('GET', '/scaling/decisions?limit=1');
     expect(first.body['decisions']).toHaveLength(1);
-    const rest = await ask('GET', `/scaling/decisions?beforeId=${String(first.body['next'])}`);
+    const rest = await ask('GET', `/scaling/decisions?cursor=${String(first.body['next'])}`);
     expect(rest.body).toMatchObject({ decisions: [{ snapshot: {} }], next: null });
     expect((await ask('GET', '/scaling/decisions?changes=1')).body['decisions']).toHaveLength(1);
     const before = new Date(decision.atMs - 1_000).toISOString();
     expect((await ask('GET', `/scaling/decisions?until=${before}`)).body['decisions']).toEqual([]);
+    expect(await ask('GET', '/scaling/decisions?cursor=1')).toMatchObject({
+      status: 400,
+      body: { code: 'cursor.invalid' },
+    });
     expect(await ask('GET', '/scaling/decisions?until=now')).toMatchObject({ status: 400 });
     const metrics = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
     const text = await metrics.text();
@@ -119,10 +123,11 @@ describe('scaling', () => {
     expect((await ask('PUT', '/scaling/overrides', { pin: null })).body).toEqual({
       isInPaused: true,
       isOutPaused: false,
+      changedBy: { kind: 'server', id: 'server', name: 'the owner of the server' },
     });
     const refused = await ask('PUT', '/scaling/overrides', { pin: { count: -1, until: 'soon' } });
     expect(refused.status).toBe(400);
     expect(refused.body['detail']).toMatch(/body\.pin\.count.*body\.pin\.until/);
-    expect(await fleet.records.overrides()).toEqual({ isInPaused: true, isOutPaused: false });
+    expect(await fleet.records.overrides()).toMatchObject({ isInPaused: true, isOutPaused: false });
   });
 });

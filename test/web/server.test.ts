@@ -73,6 +73,26 @@ describe('who may ask', () => {
     expect(response.status).toBe(status);
   });
 
+  it('answers an address that is none with the console where a person opened it, and with a problem elsewhere', async () => {
+    const accept = 'text/html,*/*;q=0.8';
+    for (const path of ['/nowhere', '/clips/', '/p/none/of/these']) {
+      const page = await fetch(url + path, { headers: { accept } });
+      expect([path, page.status, page.headers.get('content-type')]).toEqual([
+        path,
+        404,
+        'text/html; charset=utf-8',
+      ]);
+      const problem = await fetch(url + path);
+      expect([path, problem.status, problem.headers.get('content-type')]).toEqual([
+        path,
+        404,
+        'application/problem+json',
+      ]);
+    }
+    const ofApi = await fetch(`${url}/api/v1/nowhere`, { headers: { ...bearer, accept } });
+    expect([ofApi.status, ofApi.headers.get('content-type')]).toEqual([404, 'application/problem+json']);
+  });
+
   it('sets a policy without inline script on every answer, errors too', async () => {
     for (const path of ['/', '/assets/none.js', '/api/v1/channels', '/nowhere']) {
       const policy = (await fetch(url + path)).headers.get('content-security-policy') ?? '';
@@ -161,9 +181,9 @@ describe('moments', () => {
       },
     });
     expect(first.moments[1]).toMatchObject({ clip: null, reasons: [{ contribution: 0.71 }, {}, {}] });
-    const second = (await get(`/moments?limit=2&beforeId=${first.next}`)) as unknown as Page;
+    const second = (await get(`/moments?limit=2&cursor=${first.next}`)) as unknown as Page;
     expect(second.moments.map(({ id }) => id)).toEqual(['mom_3', 'mom_2']);
-    const last = (await get(`/moments?limit=2&beforeId=${second.next}`)) as unknown as Page;
+    const last = (await get(`/moments?limit=2&cursor=${second.next}`)) as unknown as Page;
     expect(last).toMatchObject({ moments: [{ id: 'mom_1' }], next: null });
   });
 
@@ -178,7 +198,7 @@ describe('moments', () => {
     expect(unknown.status).toBe(404);
   });
 
-  it.each(['limit=0', 'limit=201', 'limit=x', 'decision=maybe', 'unknown=1', 'beforeId=%27%20or'])(
+  it.each(['limit=0', 'limit=201', 'limit=x', 'decision=maybe', 'unknown=1', 'cursor=%27%20or', 'cursor='])(
     'refuse the question ?%s',
     async (query) => {
       expect((await fetch(`${url}/api/v1/moments?${query}`, { headers: bearer })).status).toBe(400);

@@ -16,10 +16,14 @@ const password = 'eleven men and a ball';
 
 let url: string;
 let accounts: AccountDesk;
+/** The server's stopwatch: a busy machine must not let a guesser's wait run out. */
+let monotonicMs: number;
+const clock = { ...systemClock, monotonicMs: () => monotonicMs };
 beforeEach(async () => {
+  monotonicMs = 1_000_000;
   const catalogue = await openCatalogue({ databaseUrl: await postgres.migratedDatabase() });
   accounts = new AccountDesk({ db: catalogue.db, clock: systemClock, random: systemRandom });
-  const web = await startTestWeb({ desk: new FakeDesk(), accounts, token: new Secret(serverToken) });
+  const web = await startTestWeb({ desk: new FakeDesk(), accounts, clock, token: new Secret(serverToken) });
   ({ url } = web);
   return async () => {
     await web.stop();
@@ -78,6 +82,24 @@ describe('the door', () => {
     expect((await ask('GET', '/channels', { cookie })).status).toBe(200);
   });
 
+  it('opens by TLS with a cookie that nobody but this very server could have set', async () => {
+    const headers = { 'x-forwarded-proto': 'https' };
+    const code = (await accounts.makeLink(null)).reveal();
+    const answer = await ask('POST', '/session/redeem', { body: { code, name: 'Ana', password }, headers });
+    const given = answer.headers.get('set-cookie') ?? '';
+    expect(given).toMatch(/^__Host-touchline_\d+=[\w-]{43}; /);
+    expect(given.split('; ').slice(1)).toEqual(expect.arrayContaining(['Secure', 'Path=/', 'HttpOnly']));
+    expect(given).not.toMatch(/domain=/i);
+    const cookie = cookieOf(answer);
+    expect((await ask('GET', '/channels', { cookie, headers })).status).toBe(200);
+    // As a page of a neighbour under the same domain could have put it there.
+    const tossed = cookie.replace('__Host-', '');
+    expect((await ask('GET', '/channels', { cookie: tossed, headers })).status).toBe(401);
+    const out = await ask('DELETE', '/session', { cookie, headers });
+    expect(out.headers.get('set-cookie')).toMatch(/^__Host-touchline_\d+=; Max-Age=0; .*Secure/);
+    expect((await ask('GET', '/channels', { cookie, headers })).status).toBe(401);
+  });
+
   it('opens by name and password, and closes', async () => {
     await firstAdmin();
     const wrong = await ask('POST', '/session', { body: { name: 'Ana', password: 'wrong' } });
@@ -100,7 +122,14 @@ describe('the door', () => {
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
     const right = await ask('POST', '/session', { body: { name: 'Ana', password } });
     expect(right.status).toBe(429);
-    expect(Number(right.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(right.headers.get('retry-after')).toBe('2');
+    monotonicMs += 1_999;
+    expect((await ask('POST', '/session', { body: { name: 'Ana', password } })).status).toBe(429);
+    monotonicMs += 1;
+    const wrong = await ask('POST', '/session', { body: { name: 'Ana', password: 'wrong again' } });
+    expect(wrong.status).toBe(401);
+    const longer = await ask('POST', '/session', { body: { name: 'Ana', password } });
+    expect([longer.status, longer.headers.get('retry-after')]).toEqual([429, '4']);
   });
 
   it('does not take a database that is away for a wrong password', async () => {
@@ -146,6 +175,30 @@ describe('the door', () => {
       statuses.push((await ask('POST', '/session/redeem', { body: { code: `guess-${nth}` } })).status);
     }
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429]);
+  });
+
+  it('counts by the address that a proxy of ours names, and does not believe anybody else', async () => {
+    const guess = async (at: string, address: string): Promise<number> => {
+      const headers = { 'x-forwarded-for': address, 'content-type': 'application/json' };
+      const body = JSON.stringify({ name: `n${count++}`, password: 'wrong' });
+      return (await fetch(`${at}/api/v1/session`, { method: 'POST', headers, body })).status;
+    };
+    let count = 0;
+    const behind = await startTestWeb({
+      desk: new FakeDesk(),
+      accounts,
+      token: new Secret(serverToken),
+      proxies: ['127.0.0.1'],
+    });
+    try {
+      for (let n = 1; n <= 5; n += 1) expect(await guess(behind.url, '198.51.100.1')).toBe(401);
+      expect(await guess(behind.url, '198.51.100.1')).toBe(429);
+      expect(await guess(behind.url, '198.51.100.2')).toBe(401);
+    } finally {
+      await behind.stop();
+    }
+    for (let n = 1; n <= 5; n += 1) expect(await guess(url, `198.51.100.${n}`)).toBe(401);
+    expect(await guess(url, '198.51.100.9')).toBe(429);
   });
 
   it('keeps a name as it was typed and gives it back as JSON, but takes none that could steer a terminal', async () => {

@@ -58,7 +58,25 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const runIdOf = async () => (await house.desk.listRuns({ channelId }))[0]?.id ?? '';
+const runIdOf = async () => (await house.desk.listRuns({ channelId })).runs[0]?.id ?? '';
+
+/**
+ * Stretches whose tracks are the same: one for each push. Where a push ends right behind a cut, what is left of it may be pictures
+ * whose sound never came, or the other way round: that has other tracks, so it is a stretch of its own (RFC 8216 §4.3.2.3).
+ */
+async function epochCount(): Promise<number> {
+  const rows = await house.catalogue.db.selectFrom('segments').select('record').orderBy('seq').execute();
+  const records = rows.map(({ record }) => record);
+  const epochs = new Set(records.map(({ epoch }) => epoch)).size;
+  const tails = records.filter((record, nth) => {
+    const [before, behind] = [records[nth - 1], records[nth + 1]];
+    const isLast = behind === undefined || behind.sessionId !== record.sessionId;
+    return isLast && record.sessionId === before?.sessionId && record.epoch !== before.epoch;
+  });
+  expect(tails.every(({ audio, video }) => audio === null || video === null)).toBe(true);
+  expect(epochs - tails.length).toBe(2);
+  return epochs;
+}
 
 async function page(path: string): Promise<ContributorPage> {
   const answer = await fetch(`${house.url}${path.replace('/c/', '/api/v1/share/')}`);
@@ -124,7 +142,7 @@ describe('a channel that is watched while it is pushed over RTMP', () => {
         expect(seen.errors).toEqual([]);
         expect(seen.currentTime).toBeGreaterThan(7);
         // The reconnect is a jump in wall time, and of no time in the picture.
-        expect(seen.discontinuities).toBe(2);
+        expect(seen.discontinuities).toBe(await epochCount());
         expect(seen.wallMs - seen.firstWallMs).toBeGreaterThan(seen.currentTime * 1000 - 1000);
         expect(seen.updates).toBeGreaterThan(1);
       } finally {
@@ -210,10 +228,10 @@ describe('a channel that is watched while it is pushed over RTMP', () => {
     const at = Math.floor((3000 - shown.curve.startMs) / shown.curve.stepMs);
     expect(shown.curve.max[at]).toBeGreaterThanOrEqual(shown.moments[0]?.score ?? 1);
     expect(shown.curve.clues['spot:goal']?.[at]).toBeCloseTo(0.85);
-    expect(shown.discontinuities.map(({ kind }) => kind)).toEqual(
-      ['reconnect', 'reconnect'].slice(0, shown.discontinuities.length),
-    );
-    expect(shown.gaps).toHaveLength(shown.discontinuities.length);
+    const kinds = shown.discontinuities.map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'reconnect')).toHaveLength(1);
+    expect(kinds).toHaveLength((await epochCount()) - 1);
+    expect(shown.gaps).toHaveLength(1);
     expect(shown.segments.every(({ state }) => state === 'clip' || state === 'no-clip')).toBe(true);
     const counts = (await (await house.get(`/api/v1/runs/${runId}/threshold?score=0.42`)).json()) as {
       asked: { count: number };

@@ -31,8 +31,7 @@ export function userRoutes({ accounts }: { accounts: Accounts }): ApiRoutes {
         status: 201,
       },
       async ({ context, principal, body }) => {
-        const made = await accounts.invite(body);
-        await accounts.tellOf('account.changed', made.user.id, { by: principal.id, what: 'invited' });
+        const made = await accounts.invite(body, principal);
         context.header('cache-control', 'no-store');
         return { user: made.user, link: linkOf(made.link) };
       },
@@ -49,8 +48,7 @@ export function userRoutes({ accounts }: { accounts: Accounts }): ApiRoutes {
       },
       async ({ context, principal, params }) => {
         const found = await accounts.users.get(params.id);
-        const link = await accounts.makeLink(found.id);
-        await accounts.tellOf('account.changed', found.id, { by: principal.id, what: 'link' });
+        const link = await accounts.makeLink(found.id, { by: principal });
         context.header('cache-control', 'no-store');
         return { user: found, link: linkOf(link) };
       },
@@ -68,12 +66,11 @@ export function userRoutes({ accounts }: { accounts: Accounts }): ApiRoutes {
       async ({ principal, params, body }) => {
         const { role, isDisabled } = body;
         const { id } = await accounts.users.get(params.id);
-        const changed = await accounts.users.change(id, {
+        const wish = {
           ...(role === undefined ? {} : { role }),
           ...(isDisabled === undefined ? {} : { isDisabled }),
-        });
-        await accounts.tellOf('account.changed', id, { by: principal.id, ...body });
-        return changed;
+        };
+        return await accounts.users.change(id, wish, principal);
       },
     );
 }
@@ -105,25 +102,13 @@ export function tokenRoutes({ accounts }: { accounts: Accounts }): ApiRoutes {
       },
       async ({ context, principal, body }) => {
         const { token, secret } = await accounts.tokens.make(principal, body);
-        await accounts.tellOf('account.changed', principal.id, {
-          by: principal.id,
-          what: 'token',
-          token: token.id,
-        });
         context.header('cache-control', 'no-store');
         return { token, secret: secret.reveal() };
       },
     )
     .add(
       { method: 'delete', path: '/{id}', scope: 'read', summary: 'Revoke a token', params: byId },
-      async ({ principal, params }) => {
-        await accounts.tokens.revoke(principal, params.id);
-        await accounts.tellOf('account.changed', principal.id, {
-          by: principal.id,
-          what: 'revoked',
-          token: params.id,
-        });
-      },
+      async ({ principal, params }) => await accounts.tokens.revoke(principal, params.id),
     );
 }
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import type { Principal, Scope } from '../../control/principal.ts';
 import { needs } from '../access.ts';
+import { sendJson } from '../send-json.ts';
 import type { WebEnv } from '../web-env.ts';
 import { checked, parseBody } from './parse.ts';
 import { problemBody } from './schemas/problem.ts';
@@ -25,8 +26,12 @@ export interface RouteSpec<
   params?: Params;
   query?: Query;
   body?: Body;
+  /** Headers that the handler reads by itself, for the document. */
+  headers?: z.ZodObject;
   /** What comes back with `status`; absent = nothing does (204), or a file (`file`). */
   answer?: Answer;
+  /** The answer names the version that `If-Match` of a change wants, for the document. */
+  hasEtag?: true;
   /** 200, or 204 where there is no answer. */
   status?: 200 | 201 | 202 | 204;
   /** The answer is no JSON: its content type, for the document. */
@@ -44,6 +49,14 @@ export interface Asked<Params, Query, Body> {
   query: Query;
   body: Body;
 }
+
+/** `doneOnce` takes it at every POST of somebody who is known (web/idempotency.ts). */
+const onceHeaders = z.object({
+  'Idempotency-Key': z
+    .string()
+    .optional()
+    .meta({ description: 'The same key twice is done once, and answered with the first answer' }),
+});
 
 /**
  * The routes of one noun: `new ApiRoutes('moments').add(spec, handler).hono`. A handler returns what `answer` describes, or a
@@ -68,8 +81,8 @@ export class ApiRoutes {
       asked: Asked<z.output<Params>, z.output<Query>, z.output<Body>>,
     ) => z.input<Answer> | Response | Promise<z.input<Answer> | Response>,
   ): this {
-    const { method, path, scope, params, query, body, answer } = spec;
-    const status = spec.status ?? (answer ? 200 : 204);
+    const { method, path, scope, params, query, body, answer, file } = spec;
+    const status = spec.status ?? (answer || file ? 200 : 204);
     const guards = scope === null ? [] : [needs(scope)];
     this.hono.on(method.toUpperCase(), [path.replaceAll(/\{(\w+)\}/g, ':$1')], ...guards, async (context) => {
       const given = await handle({
@@ -82,14 +95,17 @@ export class ApiRoutes {
         body: (body && (await parseBody(context, body))) as z.output<Body>,
       });
       if (given instanceof Response) return given;
-      return given === undefined ? context.body(null, 204) : context.json(given as object, status as 200);
+      return given === undefined
+        ? context.body(null, 204)
+        : await sendJson(context, given as object, status as 200);
     });
     this.#document(spec, status);
     return this;
   }
 
   #document(spec: RouteSpec, status: number): void {
-    const { method, path, scope, summary, params, query, body, answer, file, rawBody } = spec;
+    const { method, path, scope, summary, params, query, body, answer, file, rawBody, hasEtag } = spec;
+    const headers = spec.headers ?? (method === 'post' && scope !== null ? onceHeaders : undefined);
     const sent = body
       ? { 'application/json': { schema: body } }
       : rawBody && { [rawBody]: { schema: z.string() } };
@@ -105,10 +121,15 @@ export class ApiRoutes {
       request: {
         ...(params ? { params: params as z.ZodObject } : {}),
         ...(query ? { query: query as z.ZodObject } : {}),
+        ...(headers ? { headers } : {}),
         ...(sent ? { body: { required: true, content: sent } } : {}),
       },
       responses: {
-        [status]: { description: summary, ...(content ? { content } : {}) },
+        [status]: {
+          description: summary,
+          ...(content ? { content } : {}),
+          ...(hasEtag ? { headers: z.object({ ETag: z.string() }) } : {}),
+        },
         default: {
           description: 'What went wrong (RFC 9457)',
           content: { 'application/problem+json': { schema: problemBody } },

@@ -36,8 +36,9 @@ export function channelRoutes({ desk, rtmpBase }: { desk: MatchDesk; rtmpBase: s
         answer: channelMade,
         status: 201,
       },
-      async ({ context, body }) => {
-        const { channel, key } = await desk.createChannel(body as Parameters<MatchDesk['createChannel']>[0]);
+      async ({ context, body, principal }) => {
+        const wish = body as Parameters<MatchDesk['createChannel']>[0];
+        const { channel, key } = await desk.createChannel(wish, principal);
         const { id, name, driver, endpoints } = channel;
         context.header('cache-control', 'no-store');
         // The key opens our own ingest; another driver has doors of its own, which stand in `endpoints` once they are made.
@@ -63,8 +64,8 @@ export function channelRoutes({ desk, rtmpBase }: { desk: MatchDesk; rtmpBase: s
         summary: 'Stop and delete a channel; its runs, moments and clips stay',
         params: byIdOrName,
       },
-      async ({ params }) => {
-        await desk.deleteChannel((await desk.getChannel(params.id)).id);
+      async ({ params, principal }) => {
+        await desk.deleteChannel((await desk.getChannel(params.id)).id, principal);
       },
     )
     .add(
@@ -77,9 +78,9 @@ export function channelRoutes({ desk, rtmpBase }: { desk: MatchDesk; rtmpBase: s
         answer: keyMade,
         status: 201,
       },
-      async ({ context, params }) => {
+      async ({ context, params, principal }) => {
         const channel = await desk.getChannel(params.id);
-        const issued = await desk.issueKey(channel.id);
+        const issued = await desk.issueKey(channel.id, principal);
         context.header('cache-control', 'no-store');
         return { id: channel.id, name: channel.name, keyId: issued.id, ingest: ingest(issued) };
       },
@@ -92,9 +93,9 @@ export function channelRoutes({ desk, rtmpBase }: { desk: MatchDesk; rtmpBase: s
         summary: 'Revoke a key',
         params: byIdOrName.extend({ keyId: z.string() }),
       },
-      async ({ params }) => {
+      async ({ params, principal }) => {
         const channel = await desk.getChannel(params.id);
-        await desk.revokeKey(channel.id, params.keyId);
+        await desk.revokeKey(channel.id, params.keyId, principal);
       },
     )
     .add(
@@ -106,7 +107,8 @@ export function channelRoutes({ desk, rtmpBase }: { desk: MatchDesk; rtmpBase: s
         params: byIdOrName,
         answer: channelBody,
       },
-      async ({ params }) => view(await desk.startChannel((await desk.getChannel(params.id)).id)),
+      async ({ params, principal }) =>
+        view(await desk.startChannel((await desk.getChannel(params.id)).id, principal)),
     )
     .add(
       {
@@ -117,7 +119,8 @@ export function channelRoutes({ desk, rtmpBase }: { desk: MatchDesk; rtmpBase: s
         params: byIdOrName,
         answer: channelBody,
       },
-      async ({ params }) => view(await desk.stopChannel((await desk.getChannel(params.id)).id)),
+      async ({ params, principal }) =>
+        view(await desk.stopChannel((await desk.getChannel(params.id)).id, principal)),
     );
 }
 

@@ -5,7 +5,7 @@ import type { ObjectStore } from '../../store/object-store.ts';
 import { sendObject } from '../media.ts';
 import { notFound } from '../problem.ts';
 import { ApiRoutes } from './api-route.ts';
-import { id, limit, present } from './parse.ts';
+import { cursor, id, limit, present } from './parse.ts';
 import { clipBody, waterfallBody, type ClipBody } from './schemas/clip.ts';
 
 /** Clips and their files. `/clips/:id/video` is the address that stays; the urls in a rendition name one revision. */
@@ -21,11 +21,8 @@ export function clipRoutes({ desk, store }: { desk: MatchDesk; store: ObjectStor
         answer: z.object({ clips: z.array(clipBody), next: z.string().nullable() }),
       },
       async ({ query }) => {
-        const clips = await desk.listClips(present(query));
-        return {
-          clips: clips.map(clipView),
-          next: clips.length === query.limit ? (clips.at(-1)?.id ?? null) : null,
-        };
+        const { clips, next } = await desk.listClips(present(query));
+        return { clips: clips.map(clipView), next };
       },
     )
     .add(
@@ -64,6 +61,7 @@ export function clipRoutes({ desk, store }: { desk: MatchDesk; store: ObjectStor
         scope: 'read',
         summary: 'The newest wide file of a clip, with ranges',
         params: byId,
+        headers: ranged,
         file: 'video/mp4',
       },
       async ({ context, params }) => {
@@ -89,6 +87,7 @@ export function mediaRoutes({ store }: { store: ObjectStore }): ApiRoutes {
         clipId: z.string(),
         file: z.string(),
       }),
+      headers: ranged,
       file: 'application/octet-stream',
     },
     async ({ context }) => {
@@ -107,10 +106,11 @@ export function clipView(clip: ClipView): ClipBody {
   };
 }
 
+const ranged = z.object({ Range: z.string().optional().meta({ description: 'One range of bytes' }) });
 const byId = z.object({ id: z.string() });
 const clipQuery = z.strictObject({
   channelId: id.optional(),
   runId: id.optional(),
-  beforeId: id.optional(),
+  cursor: cursor.optional(),
   limit,
 });

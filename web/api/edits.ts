@@ -19,13 +19,19 @@ import {
   type RenditionState,
 } from './schemas/edit.ts';
 
-type Edits = Pick<EditDesk, 'read' | 'save' | 'reset' | 'context' | 'newestContext' | 'make' | 'clipLast'>;
+type Edits = Pick<
+  EditDesk,
+  'read' | 'save' | 'reset' | 'recut' | 'context' | 'newestContext' | 'make' | 'clipLast'
+>;
 interface Options {
   edits: Edits;
   desk: MatchDesk;
 }
 
 const byId = z.object({ id: z.string() });
+const onVersion = z.object({
+  'If-Match': z.string().meta({ description: 'The ETag of the version that the change is made on' }),
+});
 const made = z.object({ momentId: z.string(), clipId: z.string() });
 
 /** Trimming and naming a clip. Every change names the version that it is made on. */
@@ -65,6 +71,7 @@ export function editRoutes({ edits, desk }: Options): ApiRoutes {
         summary: 'What is wanted of a clip, and how far its files are; the ETag is for If-Match',
         params: byId,
         answer: clipEdit,
+        hasEtag: true,
       },
       async ({ context, params }) => await send(context, await edits.read(params.id)),
     )
@@ -76,8 +83,10 @@ export function editRoutes({ edits, desk }: Options): ApiRoutes {
         summary:
           'Save an edit on top of the version in If-Match; 412 with the current one when it is another',
         params: byId,
+        headers: onVersion,
         body: editWish,
         answer: clipEdit,
+        hasEtag: true,
       },
       async ({ context, params, body, principal }) => {
         const version = versionIn(context);
@@ -95,7 +104,9 @@ export function editRoutes({ edits, desk }: Options): ApiRoutes {
         scope: 'review',
         summary: "Back to the model's own cut, as a new version",
         params: byId,
+        headers: onVersion,
         answer: clipEdit,
+        hasEtag: true,
       },
       async ({ context, params, principal }) => {
         const version = versionIn(context);
@@ -105,6 +116,18 @@ export function editRoutes({ edits, desk }: Options): ApiRoutes {
           return await sendConflict(context, params.id, error);
         }
       },
+    )
+    .add(
+      {
+        method: 'post',
+        path: '/{id}/recut',
+        // It makes a version in the editor's name, and it is editors who miss the file; whoever may retry segments may review too.
+        scope: 'review',
+        summary: 'Another chance for a clip whose newest cut is dead; 409 when it is not',
+        params: byId,
+        answer: clipEdit,
+      },
+      async ({ context, params, principal }) => await send(context, await edits.recut(params.id, principal)),
     )
     .add(
       {
@@ -175,9 +198,13 @@ function etagOf(version: number): string {
   return `"v${version}"`;
 }
 
+/** Of what is no ETag of ours there is no version: the answer to it is 412 with the current one. */
+const noVersion = -1;
+
 function versionIn(context: Context<WebEnv>): number {
-  const [, version] = /^(?:W\/)?"v(\d{1,9})"$/.exec(context.req.header('if-match') ?? '') ?? [];
-  if (version !== undefined) return Number(version);
+  const given = context.req.header('if-match');
+  const [, version = noVersion] = /^(?:W\/)?"v(\d{1,9})"$/.exec(given ?? '') ?? [];
+  if (given !== undefined) return Number(version);
   throw callerError(
     'edit.unconditional',
     'a change names the version that it is made on: send If-Match with the ETag of GET /clips/{id}/edit',
@@ -203,6 +230,7 @@ async function viewOf(view: EditView, desk: MatchDesk): Promise<ClipEdit> {
     model: view.model,
     frameRate: view.sidecar?.frameRate ?? null,
     renditions: renditionsOf(view),
+    deadWhy: view.deadWhy ?? null,
     history: view.history,
   };
 }

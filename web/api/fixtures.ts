@@ -5,6 +5,7 @@ import type { FleetDesk } from '../../control/open-fleet-desk.ts';
 import { callerError } from '../problem.ts';
 import { ApiRoutes } from './api-route.ts';
 import { readText } from './parse.ts';
+import { actor } from './schemas/actor.ts';
 
 /** A season of every league of a country. */
 const calendarBytesMax = 5_000_000;
@@ -36,9 +37,9 @@ export function fixtureRoutes({ fleet: { schedule } }: { fleet: FleetDesk }): Ap
         answer: fixtureBody,
         status: 201,
       },
-      async ({ body: { kickOffAt, lengthMinutes, ...wish } }) => {
+      async ({ principal, body: { kickOffAt, lengthMinutes, ...wish } }) => {
         const lengthMs = lengthMinutes === undefined ? undefined : lengthMinutes * 60_000;
-        return await schedule.add({ ...wish, kickOffAtMs: Date.parse(kickOffAt), lengthMs });
+        return await schedule.add({ ...wish, kickOffAtMs: Date.parse(kickOffAt), lengthMs }, principal);
       },
     )
     .add(
@@ -51,11 +52,11 @@ export function fixtureRoutes({ fleet: { schedule } }: { fleet: FleetDesk }): Ap
         rawBody: 'text/calendar',
         answer: z.looseObject({}),
       },
-      async ({ context, query }) => {
+      async ({ context, principal, query }) => {
         const text = await readText(context, calendarBytesMax, 'a calendar');
         if (!isCalendar(context))
           throw callerError('web.invalid', 'the body is to be a calendar: content-type text/calendar');
-        return { ...(await schedule.importCalendar(text, query)) };
+        return { ...(await schedule.importCalendar(text, { ...query, by: principal })) };
       },
     )
     .add(
@@ -67,7 +68,7 @@ export function fixtureRoutes({ fleet: { schedule } }: { fleet: FleetDesk }): Ap
         params: z.object({ id: z.string() }),
         answer: fixtureBody,
       },
-      async ({ params }) => await schedule.cancel(params.id),
+      async ({ principal, params }) => await schedule.cancel(params.id, principal),
     );
 }
 
@@ -88,6 +89,8 @@ const fixtureBody = z
     priority: z.int(),
     source: z.string(),
     isCancelled: z.boolean(),
+    createdBy: actor.nullable(),
+    cancelledBy: actor.nullable(),
   })
   .meta({ id: 'Fixture' });
 

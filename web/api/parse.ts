@@ -21,6 +21,9 @@ export async function parseBody<S extends z.ZodType>(context: Context, schema: S
 /** How many rows one answer holds at the most; a page of the console shows 50. */
 export const limit = z.coerce.number().int().min(1).max(200).default(50);
 
+/** `next` of the page before; whether it is one, the list says. */
+export const cursor = z.string();
+
 /** Ids hold these characters alone; anything else is not looked up. */
 export const id = z.string().regex(/^[a-z0-9_-]{1,120}$/, 'not an id');
 

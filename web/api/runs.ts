@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import type { MatchDesk } from '../../control/match-desk.ts';
 import { ApiRoutes } from './api-route.ts';
-import { id, limit, present } from './parse.ts';
+import { cursor, id, limit, present } from './parse.ts';
 import { fileWish, runBody, runReportBody, segmentBody } from './schemas/run.ts';
 
 /** Runs and the ledger of their segments: where each stands, what died and why, and another chance for it. */
@@ -14,10 +14,10 @@ export function runRoutes({ desk }: { desk: MatchDesk }): ApiRoutes {
         path: '/runs',
         scope: 'read',
         summary: 'Runs, newest first',
-        query: z.strictObject({ channelId: id.optional(), limit }),
-        answer: z.object({ runs: z.array(runBody) }),
+        query: z.strictObject({ channelId: id.optional(), cursor: cursor.optional(), limit }),
+        answer: z.object({ runs: z.array(runBody), next: z.string().nullable() }),
       },
-      async ({ query }) => ({ runs: await desk.listRuns(present(query)) }),
+      async ({ query }) => await desk.listRuns(present(query)),
     )
     .add(
       { method: 'get', path: '/runs/{id}', scope: 'read', summary: 'One run', params: byId, answer: runBody },
@@ -53,11 +53,11 @@ export function runRoutes({ desk }: { desk: MatchDesk }): ApiRoutes {
         method: 'get',
         path: '/dead',
         scope: 'read',
-        summary: 'Segments that could not be looked at, and why',
-        query: z.strictObject({ runId: id.optional(), limit }),
-        answer: segments,
+        summary: 'Segments that could not be looked at, and why, newest first',
+        query: z.strictObject({ runId: id.optional(), cursor: cursor.optional(), limit }),
+        answer: segments.extend({ next: z.string().nullable() }),
       },
-      async ({ query }) => ({ segments: await desk.listDead(present(query)) }),
+      async ({ query }) => await desk.listDead(present(query)),
     )
     .add(
       {

@@ -3,10 +3,17 @@ import { z } from 'zod';
 import type { FleetDesk } from '../../control/open-fleet-desk.ts';
 import { backlogPerInstance, loadByInstance } from '../../control/worker-registry.ts';
 import { ApiRoutes } from './api-route.ts';
-import { limit } from './parse.ts';
+import { cursor, limit } from './parse.ts';
+import { actor } from './schemas/actor.ts';
 
 /** How many machines there are, why, and the operator's word about it. */
-export function scalingRoutes({ fleet }: { fleet: FleetDesk }): ApiRoutes {
+export function scalingRoutes({
+  fleet,
+  fixedWorkerCount,
+}: {
+  fleet: FleetDesk;
+  fixedWorkerCount: number | null;
+}): ApiRoutes {
   const { records, registry, load } = fleet;
   return new ApiRoutes('scaling')
     .add(
@@ -18,8 +25,6 @@ export function scalingRoutes({ fleet }: { fleet: FleetDesk }): ApiRoutes {
         answer: z.looseObject({}),
       },
       async () => {
-        const [last] = await records.list({ limit: 1 });
-        const [changed] = await records.list({ limit: 1, hasSnapshot: true });
         const workers = await registry.list();
         const backlog = await load.readBacklog(workers);
         return {
@@ -29,8 +34,8 @@ export function scalingRoutes({ fleet }: { fleet: FleetDesk }): ApiRoutes {
           backlogPerInstance: backlogPerInstance(backlog, workers) ?? null,
           overrides: await records.overrides(),
           bootMsP95: (await registry.bootMsP95()) ?? null,
-          last: last ?? null,
-          lastChange: changed ?? null,
+          last: (await records.last()) ?? null,
+          fixedWorkerCount,
         };
       },
     )
@@ -41,12 +46,11 @@ export function scalingRoutes({ fleet }: { fleet: FleetDesk }): ApiRoutes {
         scope: 'read',
         summary: 'What was decided about the fleet, and why, newest first',
         query: decisionQuery,
-        answer: z.object({ decisions: z.array(decisionBody), next: z.int().nullable() }),
+        answer: z.object({ decisions: z.array(decisionBody), next: z.string().nullable() }),
       },
-      async ({ query: { beforeId, until, changes, limit } }) => {
+      async ({ query: { cursor, until, changes, limit } }) => {
         const untilMs = until === undefined ? undefined : Date.parse(until);
-        const decisions = await records.list({ limit, beforeId, untilMs, hasSnapshot: changes });
-        return { decisions, next: decisions.length === limit ? (decisions.at(-1)?.id ?? null) : null };
+        return await records.list({ limit, cursor, untilMs, hasSnapshot: changes });
       },
     )
     .add(
@@ -58,7 +62,7 @@ export function scalingRoutes({ fleet }: { fleet: FleetDesk }): ApiRoutes {
         body: overridesWish,
         answer: overridesBody,
       },
-      async ({ body: { pin, isInPaused, isOutPaused } }) => {
+      async ({ principal, body: { pin, isInPaused, isOutPaused } }) => {
         const before = await records.overrides();
         await records.setOverrides({
           pin:
@@ -69,6 +73,7 @@ export function scalingRoutes({ fleet }: { fleet: FleetDesk }): ApiRoutes {
                 : { count: pin.count, untilMs: Date.parse(pin.until) },
           isInPaused: isInPaused ?? before.isInPaused,
           isOutPaused: isOutPaused ?? before.isOutPaused,
+          changedBy: principal,
         });
         return await records.overrides();
       },
@@ -95,12 +100,13 @@ const overridesBody = z.object({
   pin: z.object({ count: z.int(), untilMs: z.int() }).optional(),
   isInPaused: z.boolean(),
   isOutPaused: z.boolean(),
+  changedBy: actor.optional(),
 });
 
 const instant = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-28T15:00:00Z' });
 
 const decisionQuery = z.strictObject({
-  beforeId: z.coerce.number().int().min(1).optional(),
+  cursor: cursor.optional(),
   /** Made then or before. */
   until: instant.optional(),
   /** Only those at which something changed; they have every input. */

@@ -1,4 +1,3 @@
-import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context } from 'hono';
 import { z } from 'zod';
 
@@ -9,6 +8,7 @@ import { asTouchlineError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Access } from '../access.ts';
 import { callerError } from '../problem.ts';
+import type { ClientAddressOf } from '../client-address.ts';
 import { SignInBrake } from '../sign-in-brake.ts';
 import { ApiRoutes } from './api-route.ts';
 import {
@@ -23,8 +23,13 @@ import {
 } from './schemas/account.ts';
 
 /** Coming in and going out, for whoever is nobody yet. Mounted before the guard of the API. */
-export function doorRoutes(options: { accounts: Accounts; access: Access; clock: Clock }): ApiRoutes {
-  const { accounts, access } = options;
+export function doorRoutes(options: {
+  accounts: Accounts;
+  access: Access;
+  clock: Clock;
+  addressOf: ClientAddressOf;
+}): ApiRoutes {
+  const { accounts, access, addressOf } = options;
   const brake = new SignInBrake(options.clock);
   /** Lets through who may try, and remembers who failed. */
   const braked = async <T>(
@@ -152,13 +157,4 @@ function userOf(principal: Principal): string {
 
 function agentOf(context: Context): string {
   return context.req.header('user-agent') ?? 'unknown';
-}
-
-/** Of the connection itself: a header can be anything. Behind a proxy all share one, and the brake by name does the work. */
-function addressOf(context: Context): string {
-  try {
-    return getConnInfo(context).remote.address ?? 'unknown';
-  } catch {
-    return 'unknown';
-  }
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 
-import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context } from 'hono';
 import { z } from 'zod';
 
@@ -9,8 +8,9 @@ import type { ContributorPage as Opened, TimelineDesk } from '../../control/time
 import type { Clock } from '../../core/clock.ts';
 import { Secret } from '../../core/secret.ts';
 import { matchesEtag } from '../media.ts';
+import type { ClientAddressOf } from '../client-address.ts';
 import { callerError } from '../problem.ts';
-import { TokenBuckets } from '../token-buckets.ts';
+import { SecretBrake } from '../secret-brake.ts';
 import { ApiRoutes } from './api-route.ts';
 import { ingestLines, reachableBase } from './ingest-lines.ts';
 import { id } from './parse.ts';
@@ -62,8 +62,8 @@ export function shareLinkRoutes({ timeline, desk }: ShareOptions): ApiRoutes {
         answer: shareLinkMade,
         status: 201,
       },
-      async ({ context, params, body }) => {
-        const { link, secret } = await timeline.makeShareLink(await channelOf(params.id), body);
+      async ({ context, params, body, principal }) => {
+        const { link, secret } = await timeline.makeShareLink(await channelOf(params.id), body, principal);
         const made = { link, path: `/c/${secret.reveal()}` };
         return context.json(made, 201, { 'cache-control': 'no-store' });
       },
@@ -76,29 +76,33 @@ export function shareLinkRoutes({ timeline, desk }: ShareOptions): ApiRoutes {
         summary: 'Ends a link and the publishing key that it showed',
         params: z.object({ id: z.string().min(1).max(200), linkId: id }),
       },
-      async ({ params }) => await timeline.revokeShareLink(await channelOf(params.id), params.linkId),
+      async ({ params, principal }) =>
+        await timeline.revokeShareLink(await channelOf(params.id), params.linkId, principal),
     );
 }
 
 /** What whoever has a link may ask: about its one channel, and nothing else. Whoever has a wrong one learns nothing. */
-export function shareRoutes({ timeline, clock, rtmpBase }: ShareOptions): ApiRoutes {
+export function shareRoutes({
+  timeline,
+  clock,
+  rtmpBase,
+  addressOf,
+}: ShareOptions & { addressOf: ClientAddressOf }): ApiRoutes {
   const params = z.object({ secret: z.string().min(1).max(100) });
-  const links = new TokenBuckets(clock, ofLink);
-  const addresses = new TokenBuckets(clock, ofAddress);
+  const brake = new SecretBrake(clock, { ofLink, ofAddress });
 
   const open = async (context: Context, secret: string): Promise<Opened> => {
-    const link = createHash('sha256').update(secret).digest('base64url');
-    // A link that was right a moment ago is not held up by others who guess from the same address, behind a proxy say.
-    const isAllowed = links.has(link) ? links.take(link) : addresses.take(addressOf(context));
-    if (!isAllowed) throw callerError('share.too-many', 'too many requests: wait a few seconds');
-    const opened = await timeline.contributor(new Secret(secret));
+    const opened = await brake.opened(
+      secret,
+      addressOf(context),
+      async () => await timeline.contributor(new Secret(secret)),
+    );
     if (!opened) {
       throw callerError(
         'share.not-found',
         'this link is not valid, or not any more: ask whoever gave it to you for another',
       );
     }
-    if (!links.has(link)) links.take(link);
     return opened;
   };
 
@@ -155,12 +159,4 @@ function pageOf(
     ingest: driver === 'local' ? ingestLines(base, key?.reveal()) : null,
     expiresAtMs,
   };
-}
-
-function addressOf(context: Context): string {
-  try {
-    return getConnInfo(context).remote.address ?? 'unknown';
-  } catch {
-    return 'unknown'; // Not over a socket: a test.
-  }
 }

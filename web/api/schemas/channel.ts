@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { actor } from './actor.ts';
 import { channelState } from './live.ts';
 
 /** A channel as the API shows it. Endpoints hold what the contributor may know; keys are never in it. */
@@ -16,7 +17,7 @@ export const channelBody = z
     /** The run that is live or was last. */
     runId: z.string().nullable(),
     /** Live keys: their public part. */
-    keys: z.array(z.object({ id: z.string(), createdAtMs: z.int() })),
+    keys: z.array(z.object({ id: z.string(), createdAtMs: z.int(), issuedBy: actor.nullable() })),
     driver: z.string(),
     input: z.unknown(),
     endpoints: z.array(z.object({ label: z.string(), url: z.string() })),

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { actor } from './actor.ts';
+
 /** Share links of a channel, and what whoever has one sees of it: `/c/<secret>`, no login. */
 
 /** POST /channels/:id/share-links. */
@@ -21,6 +23,9 @@ export const shareLink = z.object({
   expiresAtMs: z.int(),
   revokedAtMs: z.int().nullable(),
   lastUsedAtMs: z.int().nullable(),
+  /** Null where it was not written down yet. */
+  madeBy: actor.nullable(),
+  revokedBy: actor.nullable(),
 });
 
 /** GET /channels/:id/share-links, newest first. */

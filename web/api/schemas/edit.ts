@@ -28,7 +28,7 @@ export const editEntry = editWish.extend({
   /** Who, for people; typed by somebody. */
   by: z.string(),
   atMs: z.int(),
-  what: z.enum(['saved', 'reset', 'made']),
+  what: z.enum(['saved', 'reset', 'made', 'recut']),
 });
 
 export const renditionState = z.object({
@@ -62,6 +62,8 @@ export const clipEdit = z
     model: z.object({ in90k: z.int(), out90k: z.int() }),
     frameRate: z.object({ num: z.int(), den: z.int() }).nullable(),
     renditions: z.array(renditionState),
+    /** Why the newest cut came to nothing; null where it did not: only then does POST /clips/:id/recut have something to do. */
+    deadWhy: z.string().nullable(),
     /** Newest first. */
     history: z.array(editEntry),
   })

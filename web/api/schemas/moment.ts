@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { moment } from '../../../core/moment.ts';
+import { actor } from './actor.ts';
 import { clipBody } from './clip.ts';
 
 export const decision = z.enum(['undecided', 'approved', 'rejected']);
@@ -17,6 +18,7 @@ export const momentBody = moment
     revision: z.int(),
     decision,
     decidedAtMs: z.int().nullable(),
+    decidedBy: actor.nullable(),
     foundAtMs: z.int(),
     peakWallMs: z.int(),
     /** Null until something was cut. */

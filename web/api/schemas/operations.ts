@@ -50,6 +50,27 @@ export const operationsView = z
         example: z.string(),
       }),
     ),
+    /** Clips whose newest cut died, the last ones first: `POST /clips/{id}/recut` cuts one again. */
+    deadCuts: z.array(
+      z.object({
+        clipId: z.string(),
+        momentId: z.string(),
+        channelId: z.string(),
+        channelName: z.string(),
+        runId: z.string(),
+        label: z.string(),
+        title: z.string(),
+        peakWallMs: z.int(),
+        /** `fast`, `exact`, `whole`, `edit-exact` or `edit-whole`. */
+        stage: z.string(),
+        attempts: z.int().nullable(),
+        diedAtMs: z.int().nullable(),
+        /** With the last line that ffmpeg said, where it was ffmpeg. */
+        why: z.string(),
+        /** An older file of it is shown. */
+        hasFile: z.boolean(),
+      }),
+    ),
     /** A point for each of the last 60 minutes, oldest first. */
     history: z.object({
       atMs: z.array(z.int()),

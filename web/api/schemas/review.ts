@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { reason } from '../../../core/moment.ts';
+import { actor } from './actor.ts';
 import { decision } from './moment.ts';
 
 export const lane = z.enum(['must', 'likely', 'maybe']);
@@ -28,6 +29,8 @@ export const reviewMoment = z
     decision,
     decidedAtMs: z.int().nullable(),
     decidedBy: z.string().nullable(),
+    /** The same one by kind and id; null where that was not written down yet. */
+    decider: actor.nullable(),
     reasons: z.array(reason),
     durationMs: z.int().nullable(),
     /** Wall clock of the first picture of the file. */
@@ -59,7 +62,7 @@ export const reviewQuery = z.strictObject({
   label: z.string().max(80).optional(),
   /** In title, tags, label or the channel's name. */
   q: z.string().max(120).optional(),
-  cursor: z.string().max(200).optional(),
+  cursor: z.string().optional(),
   limit: z.coerce.number().int().min(1).max(500).default(200),
 });
 
