@@ -13,7 +13,7 @@ import { install, type Installation, type RunningUp } from './touchline.ts';
 export const chromiumPath = '/usr/bin/chromium';
 const upMsMax = 600_000;
 const password = 'eleven men and a ball';
-const recordingSeconds = 120;
+const recordingSeconds = 300;
 /** The feed is one recording over and over: in a long evening a clip may reach from the end of it into its beginning. */
 export const numberedFrameCount = recordingSeconds * 25;
 
@@ -63,7 +63,7 @@ export async function beginEvening(): Promise<Evening> {
   const server = await install({ TOUCHLINE_WORKERS: '1' });
   const starting = server.up({ wallMsMax: upMsMax });
   const recording = join(folder, 'match.mp4');
-  // Long enough for one moment only: another one's cuts would be waited for as well.
+  // Long enough for one moment only: another one would be the first in the queue, and its cuts would be waited for as well.
   writeRoaringMatch(recording, {
     seconds: recordingSeconds,
     roarAtSeconds: 8,

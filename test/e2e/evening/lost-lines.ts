@@ -47,16 +47,14 @@ export function linesOfEditorsAreLost(evening: () => Evening, people: People): v
     const { bo, momentId } = people;
     const { page } = bo;
     await page.bringToFront();
-    // Anew: what the last step decided is on its way no longer.
-    await page.goto(`${evening().lineUrl}/`);
-    await page.waitForSelector('.connection-live');
-    await page.waitForSelector(`#${momentId}[aria-current=true]`);
+    // What the last step decided is on its way no longer.
     await expect.poll(async () => await inPage<number>(page, pendingCount), { timeout: 15_000 }).toBe(0);
     const keys: string[] = [];
     page.on('request', (request) => {
       if (request.url().endsWith('/moments/decisions'))
         keys.push(request.headers()['idempotency-key'] ?? 'none');
     });
+    // Before the page is opened anew: one that is open already may send its next request past a new route.
     await page.route(
       '**/moments/decisions',
       async (route) => {
@@ -66,6 +64,9 @@ export function linesOfEditorsAreLost(evening: () => Evening, people: People): v
       },
       { times: 1 },
     );
+    await page.goto(`${evening().lineUrl}/`);
+    await page.waitForSelector('.connection-live');
+    await page.waitForSelector(`#${momentId}[aria-current=true]`);
     await page.keyboard.press('x');
     await page.waitForSelector('.connection-lost');
     expect(await decided(evening(), 'rejected')).toEqual([momentId]);
