@@ -15,7 +15,7 @@ import {
 import { keepIds } from './keep-ids.ts';
 import { fuse, reasonsOf, round, type WeighedClue } from './fuse.ts';
 import { lookBack, type Event } from './look-back.ts';
-import { nearClues, weightOf } from './near-clues.ts';
+import { inOrder, nearClueFinders, nearClues, weightOf } from './near-clues.ts';
 import { candidatesOf, pickPeaks, type Candidate } from './peaks.ts';
 import { followScoreboard, type ScoreboardHistory } from './score-changes.ts';
 import { scoreboardReads } from './scoreboard-reads.ts';
@@ -44,12 +44,26 @@ export function findMoments(evidence: Evidence, rules: Rules): Moment[] {
 /**
  * How many moments the same evidence would have given with another threshold. Where there is no sound the threshold moves in
  * proportion, so that what the rules say counts exactly what was found. Looking at the evidence is most of the work, and is done
- * once; each count then takes some ms.
+ * once, in steps of some tens of ms for a match; each count then takes some ms.
+ *
+ * @param pause between the steps: feeds may come in through the same thread
  */
-export function momentCounter(evidence: Evidence, rules: Rules): (threshold: number) => number {
-  const clues = nearClues(evidence, rules);
+export async function momentCounter(
+  evidence: Evidence,
+  rules: Rules,
+  pause: () => Promise<void>,
+): Promise<(threshold: number) => number> {
+  const found: Clue[] = [];
+  for (const find of nearClueFinders) {
+    found.push(...find(evidence, rules));
+    await pause();
+  }
+  const clues = inOrder(found, rules);
   const candidates = candidatesOf(clues, evidence, rules);
-  const history = followScoreboard(scoreboardReads(evidence.spots, evidence.knownUntilMs), rules.score);
+  await pause();
+  const reads = scoreboardReads(evidence.spots, evidence.knownUntilMs);
+  await pause();
+  const history = followScoreboard(reads, rules.score);
   // The count needs no more of it than this, and may be kept for long.
   const rest = {
     ...evidence,

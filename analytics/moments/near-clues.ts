@@ -14,16 +14,29 @@ import {
 } from './evidence.ts';
 import { mediansBefore } from './medians-before.ts';
 
+type FindsClues = (evidence: Evidence, rules: Rules) => Clue[];
+
+/** One for each way to see a clue, dearest first. They know nothing of each other, so who shares a thread can pause between them. */
+export const nearClueFinders: readonly FindsClues[] = [
+  crowdRoars,
+  whistles,
+  cutBursts,
+  motionBursts,
+  climaxes,
+  modelSpots,
+];
+
 /** Clues that lie beside what they speak for: each is also a candidate for a peak. Ascending in time. */
 export function nearClues(evidence: Evidence, rules: Rules): Clue[] {
-  return [
-    ...crowdRoars(evidence, rules),
-    ...whistles(evidence),
-    ...cutBursts(evidence, rules),
-    ...motionBursts(evidence, rules),
-    ...climaxes(evidence, rules),
-    ...modelSpots(evidence, rules),
-  ]
+  return inOrder(
+    nearClueFinders.flatMap((find) => find(evidence, rules)),
+    rules,
+  );
+}
+
+/** What all finders have found, as `nearClues` gives it. */
+export function inOrder(found: readonly Clue[], rules: Rules): Clue[] {
+  return found
     .filter((clue) => weightOf(clue.kind, rules).weight > 0 && clue.strength > 0)
     .toSorted((one, other) => one.atMs - other.atMs || compareText(one.kind, other.kind));
 }

@@ -5,6 +5,9 @@ import type { Signal, Spot } from '../../core/moment.ts';
 import type { Tables } from '../../store/schema.ts';
 import type { SegmentMark } from './segment-marks.ts';
 
+/** Ten minutes of 4 s. */
+const segmentsAtOnce = 150;
+
 /**
  * What was found in some neighbouring segments, as the files of `analytics/moments` take it.
  *
@@ -17,9 +20,14 @@ export async function readEvidence(
 ): Promise<Evidence> {
   const spots =
     parts === 'all' ? sql`spots` : sql`jsonb_path_query_array(spots, '$[*] ? (@.label != "scoreboard")')`;
-  const { rows } = await sql<{ signals: Signal[]; spots: Spot[] }>`
-    select signals, ${spots} as spots from results
-    where segment_id = any(${marks.map((mark) => mark.id)}::text[])`.execute(db);
+  const rows: { signals: Signal[]; spots: Spot[] }[] = [];
+  // In pieces: parsing a whole match would hold up the feeds that come in through the same loop.
+  for (let from = 0; from < marks.length; from += segmentsAtOnce) {
+    const ids = marks.slice(from, from + segmentsAtOnce).map((mark) => mark.id);
+    const part = await sql<{ signals: Signal[]; spots: Spot[] }>`
+      select signals, ${spots} as spots from results where segment_id = any(${ids}::text[])`.execute(db);
+    rows.push(...part.rows);
+  }
   const first = marks[0];
   return {
     channelId: first?.channelId ?? '',

@@ -149,12 +149,11 @@ export class RunTimelines {
     const seen = marks.filter((mark) => mark.toMs > mark.fromMs);
     const { count, series } = await this.#counts.get(runId, async () => {
       const evidence = await readEvidence(this.#db, seen, 'all');
-      const count = momentCounter({ ...evidence, isComplete: !run.isLive }, rules);
+      const count = await momentCounter({ ...evidence, isComplete: !run.isLive }, rules, othersTurn);
       const series: number[] = [];
       for (const score of thresholdSteps) {
         series.push(count(score));
-        // Feeds come in through the same loop.
-        await new Promise((resolve) => setImmediate(resolve));
+        await othersTurn();
       }
       return { count, series };
     });
@@ -174,6 +173,11 @@ export class RunTimelines {
       return { run, marks, moments };
     });
   }
+}
+
+/** Feeds come in through the same loop. */
+async function othersTurn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
 }
 
 interface Reading {

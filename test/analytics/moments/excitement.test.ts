@@ -77,21 +77,24 @@ describe('the excitement curve', () => {
 });
 
 describe('the count of moments by threshold', () => {
-  it('is what was found at the threshold of the rules, and falls as it rises', () => {
+  it('is what was found at the threshold of the rules, and falls as it rises', async () => {
     const found = findMoments(evidence, soccer).length;
-    const counts = [0.05, 0.2, soccer.threshold, 0.9, 1].map(momentCounter(evidence, soccer));
+    let pauseCount = 0;
+    const pause = async () => void (pauseCount += 1);
+    const counts = [0.05, 0.2, soccer.threshold, 0.9, 1].map(await momentCounter(evidence, soccer, pause));
+    expect(pauseCount).toBeGreaterThan(5);
     expect(counts[2]).toBe(found);
     expect(counts).toEqual(counts.toSorted((one, other) => other - one));
     expect(counts[0]).toBeGreaterThan(found);
     expect(counts[4]).toBe(0);
   });
 
-  it('moves the threshold without sound in proportion', () => {
+  it('moves the threshold without sound in proportion', async () => {
     const mute = evidenceOf(
       resultsOf({ ...match, hasSound: false, spots: [], cutsMs: [60_000, 61_000, 62_000], scores: [] }),
     );
     const found = findMoments(mute, soccer).length;
-    const count = momentCounter(mute, soccer);
+    const count = await momentCounter(mute, soccer, async () => undefined);
     expect(count(soccer.threshold)).toBe(found);
     expect(count(0.05)).toBeGreaterThanOrEqual(found);
   });
