@@ -175,17 +175,21 @@ export class ChannelDesk {
   async resume(): Promise<void> {
     const { db, log } = this.#options;
     const rows = await db.selectFrom('channels').selectAll().where('state', '<>', 'deleted').execute();
-    for (const row of rows) {
-      const state = row.is_wanted ? 'starting' : 'idle';
-      await db.updateTable('channels').set({ state, state_reason: null }).where('id', '=', row.id).execute();
-      if (!row.is_wanted) continue;
-      await this.#exclusive(
-        row.id,
-        async () => await this.#open(await this.#view({ ...row, state }), true),
-      ).catch((error: unknown) =>
-        log.error('a channel could not be opened again', { channelId: row.id, error }),
-      );
-    }
+    // All at once: publishers are waiting.
+    await Promise.all(
+      rows.map(async (row) => {
+        const state = row.is_wanted ? 'starting' : 'idle';
+        const change = { state, state_reason: null };
+        await db.updateTable('channels').set(change).where('id', '=', row.id).execute();
+        if (!row.is_wanted) return;
+        await this.#exclusive(
+          row.id,
+          async () => await this.#open(await this.#view({ ...row, state }), true),
+        ).catch((error: unknown) =>
+          log.error('a channel could not be opened again', { channelId: row.id, error }),
+        );
+      }),
+    );
   }
 
   /** The driver's word on a feed. A change of state or advice is written down; the numbers are asked for with `health`. */

@@ -85,8 +85,17 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
     rulesOf,
     onJobs: () => outbox.wake(),
   });
+  let isResumed = false;
+  let tellResumed: () => void = doNothing;
+  const resumed = new Promise<void>((resolve) => {
+    tellResumed = resolve;
+  });
   const host: IngestHost = {
-    authenticate: async (key) => await keys.authenticate(key),
+    authenticate: async (key) => {
+      // The port is open before the channels are: who publishes in between waits, and is not turned away.
+      await resumed;
+      return await keys.authenticate(key);
+    },
     putSegment: async (key, bytes) => {
       await store.put(key, bytes, { contentType: 'video/mp2t', ifNoneMatch: true });
     },
@@ -161,7 +170,7 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
     eventsSince: async (afterId, limit) => await events.since(afterId, limit),
     lastEventId: async () => await events.lastId(),
     onNews: (listener) => events.onNews(listener),
-    readiness: async () => await checkReadiness({ db, queue, store, clock, home }),
+    readiness: async () => await checkReadiness({ db, queue, store, clock, home, isResumed }),
     metrics: async () => await readMetrics({ db, clock, healthOf: (id) => channelDesk.health(id) }),
   };
 
@@ -232,9 +241,12 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
     driving.catch(() => undefined);
     try {
       await channelDesk.resume();
+      isResumed = true;
+      tellResumed();
       // Any part that ends before it was asked to has failed, and takes the process with it: a clean one is started.
       await Promise.race([driving, working]);
     } finally {
+      tellResumed();
       await Promise.allSettled([driving, files.stop(), orphans]);
       desking.abort();
       await Promise.allSettled([working]);
@@ -245,3 +257,5 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
   };
   return { desk, edits, review, run, abandon: release };
 }
+
+function doNothing(): void {}

@@ -16,6 +16,8 @@ interface ReadinessOptions {
   store: Pick<ObjectStore, 'check'>;
   clock: Clock;
   home: string;
+  /** The channels of before are open again. */
+  isResumed: boolean;
 }
 
 const checkMsMax = 2_000;
@@ -26,13 +28,14 @@ const stuckMs = 60_000;
 
 /** May new work be given to this server? Each check ends within its own limit and says what is wrong and how to mend it. */
 export async function checkReadiness(options: ReadinessOptions): Promise<ReadinessCheck[]> {
-  const { db, queue, store, clock, home } = options;
+  const { db, queue, store, clock, home, isResumed } = options;
   const checks: [ReadinessCheck['name'], () => Promise<string>][] = [
     ['database', async () => (await sql`select 1`.execute(db), 'answers')],
     ['queue', async () => (await queue.ping(checkMsMax), 'answers')],
     ['store', async () => (await store.check(), 'takes objects')],
     ['disk', async () => await checkDisk(home)],
     ['ffmpeg', async () => checkFfmpeg()],
+    ['ingest', async () => checkIngest(isResumed)],
     ['workers', async () => await checkWorkers(db, clock.nowMs())],
   ];
   return await Promise.all(checks.map(async ([name, check]) => await timed(name, check, clock)));
@@ -80,6 +83,16 @@ function checkFfmpeg(): string {
     message: 'ffmpeg or ffprobe is not on the PATH. On Debian: sudo apt-get install -y ffmpeg',
     retryable: false,
     blame: 'environment',
+  });
+}
+
+function checkIngest(isResumed: boolean): string {
+  if (isResumed) return 'the channels are open';
+  throw new TouchlineError({
+    code: 'ingest.opening',
+    message: 'the channels are being opened again: a moment',
+    retryable: true,
+    blame: 'touchline',
   });
 }
 

@@ -135,3 +135,40 @@ describe('channels of another driver', () => {
     expect(await records.remove('ch_a', 2)).toBe(true);
   });
 });
+
+it('a publisher who comes while the channels are being opened again waits, and is not turned away', async () => {
+  const databaseUrl = await postgres.migratedDatabase();
+  const first = await openDeskRig(databaseUrl, undefined, { drivers: { slow: new SlowDriver() } });
+  const { channel, key } = await first.desk.createChannel({
+    name: 'one',
+    driver: 'slow',
+    input: { type: 'push' },
+  });
+  await first.stop();
+
+  let open: () => void = doNothing;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const slow = new SlowDriver();
+  slow.start = async ({ channelId }) => {
+    await opened;
+    slow.states.set(channelId, 'waiting');
+  };
+  const rig = await openDeskRig(databaseUrl, undefined, { drivers: { slow } });
+  try {
+    const ingest = async () => (await rig.desk.readiness()).find(({ name }) => name === 'ingest');
+    const asked = rig.ingest.host
+      .authenticate(key.key, { address: '127.0.0.1' })
+      .then((channelId) => ({ channelId, statesThen: [...slow.states.values()] }));
+    expect(await ingest()).toMatchObject({ isOk: false, message: expect.stringContaining('opened again') });
+    open();
+    expect(await asked).toEqual({ channelId: channel.id, statesThen: ['waiting'] });
+    expect(await ingest()).toMatchObject({ isOk: true });
+  } finally {
+    open();
+    await rig.stop();
+  }
+});
+
+function doNothing(): void {}
