@@ -99,7 +99,7 @@ export class LedgerViews {
   }
 
   async listMoments(filter: MomentFilter): Promise<{ moments: MomentView[]; next: string | null }> {
-    const { channelId, runId, decision, cursor } = filter;
+    const { channelId, runId, decision, minScore, cursor } = filter;
     const limit = limitOf(filter);
     let query = this.#moments()
       .orderBy('moments.ordinal', 'desc')
@@ -107,6 +107,7 @@ export class LedgerViews {
     if (channelId !== undefined) query = query.where('moments.channel_id', '=', channelId);
     if (runId !== undefined) query = query.where('moments.run_id', '=', runId);
     if (decision !== undefined) query = query.where('moments.decision', '=', decision);
+    if (minScore !== undefined) query = query.where('moments.score', '>=', minScore);
     if (cursor !== undefined) query = query.where('moments.ordinal', '<', ordinalIn('moments', cursor));
     const { rows, next } = pageOf(await query.execute(), limit, ({ ordinal }) =>
       cursorOf('moments', [ordinal]),

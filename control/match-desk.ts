@@ -188,6 +188,8 @@ export interface MomentFilter {
   channelId?: string;
   runId?: string;
   decision?: Decision;
+  /** 0 to 1: those alone that score so much or more. */
+  minScore?: number;
   /** `next` of the page before. */
   cursor?: string;
   limit?: number;

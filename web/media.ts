@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 
 import { clipFileName } from '../core/clip.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
-import { notFound } from './problem.ts';
+import { callerError, notFound } from './problem.ts';
 
 /**
  * One object over HTTP, with validators and byte ranges (RFC 9110 §13, §14): what a `<video>` needs in order to seek.
@@ -36,7 +36,11 @@ export async function sendObject(
 
   const range = rangeOf(context, object);
   if (range === 'unsatisfiable') {
-    return context.body(null, 416, { ...headers, 'content-range': `bytes */${object.bytes}` });
+    context.header('content-range', `bytes */${object.bytes}`);
+    throw callerError(
+      'media.no-such-range',
+      `the file has ${object.bytes} bytes: none of the range is in it`,
+    );
   }
   const length = range ? range.end - range.start + 1 : object.bytes;
   headers['content-length'] = String(length);

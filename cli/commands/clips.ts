@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ChannelView, ClipView } from '../../control/match-desk.ts';
 import { allPages } from '../all-pages.ts';
 import type { CliIo } from '../cli-io.ts';
-import { wholeNumber } from '../whole-number.ts';
+import { wholeNumber } from '../number-options.ts';
 
 /** Two seasons of a busy club. */
 const clipsMax = 10_000;

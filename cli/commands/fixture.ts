@@ -9,7 +9,7 @@ import { systemClock } from '../../core/clock.ts';
 import { TouchlineError } from '../../core/errors.ts';
 import type { CliIo } from '../cli-io.ts';
 import { instant } from '../instant.ts';
-import { wholeNumber } from '../whole-number.ts';
+import { wholeNumber } from '../number-options.ts';
 
 interface Options {
   json?: true;

@@ -7,12 +7,13 @@ import { allPages } from '../all-pages.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { CliIo } from '../cli-io.ts';
 import { idsMax, idsOf } from '../ids-of.ts';
-import { wholeNumber } from '../whole-number.ts';
+import { unitNumber, wholeNumber } from '../number-options.ts';
 
 interface Filter {
   channel?: string;
   run?: string;
   decision?: Decision;
+  minScore?: number;
   limit: number;
 }
 
@@ -35,6 +36,7 @@ export function register(program: Command, io: CliIo, stdin: () => Readable = ()
     .option('--channel <name>', 'of this channel alone')
     .option('--run <id>', 'of this run alone')
     .addOption(new Option('--decision <word>', 'of which this was said alone').choices(decisions))
+    .option('--min-score <score>', 'of at least this score alone, 0 to 1', unitNumber)
     .option('--limit <count>', `at most so many, 1 to ${idsMax}`, wholeNumber(1, idsMax), 50)
     .option('--json', 'print { moments: [...] }')
     .action(async ({ json, ...filter }: Filter & { json?: true }) => {
@@ -82,13 +84,17 @@ export function register(program: Command, io: CliIo, stdin: () => Readable = ()
 }
 
 /** Channel and run are looked up first: one that is none is said to be, and not taken for an empty one. */
-async function list(api: ApiClient, { channel, run, decision, limit }: Filter): Promise<MomentView[]> {
+async function list(
+  api: ApiClient,
+  { channel, run, decision, minScore, limit }: Filter,
+): Promise<MomentView[]> {
   const query = new URLSearchParams();
   if (channel !== undefined)
     query.set('channelId', (await api.get<ChannelView>(`/channels/${encodeURIComponent(channel)}`)).id);
   if (run !== undefined)
     query.set('runId', (await api.get<{ id: string }>(`/runs/${encodeURIComponent(run)}`)).id);
   if (decision !== undefined) query.set('decision', decision);
+  if (minScore !== undefined) query.set('minScore', String(minScore));
   return await allPages<MomentView>(api, { path: `/moments?${query.toString()}`, name: 'moments', limit });
 }
 

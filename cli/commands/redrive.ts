@@ -11,8 +11,8 @@ interface Selection {
   all?: true;
 }
 type Dead = Pick<SegmentView, 'id' | 'runId' | 'seq' | 'deadReason'>;
-/** `failure`: why it stays dead. */
-type Redriven = Dead & { failure: string | undefined };
+/** `failure`: why it was not sent. */
+type Redriven = Dead & { failure: TouchlineError | undefined };
 
 /**
  * `touchline redrive`: another chance for what is dead. The queue's own dead-letter queue is not where it is taken from: the desk
@@ -39,12 +39,14 @@ export function register(program: Command, io: CliIo): void {
         }
         return redriven;
       });
-      if (options.json) io.printJson({ segments });
+      if (options.json)
+        io.printJson({ segments: segments.map((one) => ({ ...one, failure: one.failure?.message })) });
       else if (segments.length === 0) io.tell('Nothing is dead.');
       else for (const segment of segments) show(io, segment, isDryRun);
-      if (ids.length > 0 && segments.some(({ failure }) => failure !== undefined)) {
+      const failures = segments.flatMap(({ failure }) => failure ?? []);
+      if (ids.length > 0 && failures.length > 0) {
         const { exitCodes } = await import('../exit-codes.ts');
-        process.exitCode = exitCodes.conflict;
+        process.exitCode = failures.some(isUnknown) ? exitCodes.notFound : exitCodes.conflict;
       }
     });
 }
@@ -88,15 +90,15 @@ async function* deadOf(api: ApiClient, { run }: Selection): AsyncGenerator<Dead>
 /** The server gives no more at once. */
 const pageMax = 1000;
 
-/** Why it stays dead; undefined when it goes through again. */
-async function retry(api: ApiClient, id: string): Promise<string | undefined> {
+/** Why it was not sent; undefined when it goes through again. */
+async function retry(api: ApiClient, id: string): Promise<TouchlineError | undefined> {
   try {
     await api.post(`/segments/${encodeURIComponent(id)}/retry`);
     return undefined;
   } catch (thrown) {
     const error = asTouchlineError(thrown);
     // One that has no place, or that somebody else was quicker with, keeps none of the others.
-    if (error.code.startsWith('segment.')) return error.message;
+    if (error.code.startsWith('segment.')) return error;
     throw thrown;
   }
 }
@@ -104,6 +106,11 @@ async function retry(api: ApiClient, id: string): Promise<string | undefined> {
 function show(io: CliIo, segment: Redriven, isDryRun: boolean): void {
   const { id, runId, seq, deadReason, failure } = segment;
   const which = runId === '' ? id : `${id} (${runId}, number ${seq}): ${deadReason ?? 'no reason was kept'}`;
-  if (failure !== undefined) io.print(`stays dead: ${which}${runId === '' ? `: ${failure}` : ''}`);
+  if (failure && isUnknown(failure)) io.print(`unknown: ${failure.message}`);
+  else if (failure) io.print(`stays dead: ${which}${runId === '' ? `: ${failure.message}` : ''}`);
   else io.print(`${isDryRun ? 'dead' : 'sent again'}: ${which}`);
+}
+
+function isUnknown({ code }: TouchlineError): boolean {
+  return code === 'segment.not-found';
 }

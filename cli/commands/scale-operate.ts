@@ -9,7 +9,7 @@ import type { ActionOutcome, FleetAction } from '../../scaling/fleet-provider.ts
 import type { Snapshot } from '../../scaling/snapshot.ts';
 import type { CliIo } from '../cli-io.ts';
 import { instant } from '../instant.ts';
-import { wholeNumber } from '../whole-number.ts';
+import { wholeNumber } from '../number-options.ts';
 
 interface Options {
   json?: true;

@@ -79,7 +79,14 @@ describe('touchline moments list', () => {
     });
   });
 
+  it('shows those of a score or more', async () => {
+    expect(await listed('--channel ch_b --min-score 0.9')).toHaveLength(3);
+    expect(await listed('--channel ch_b --min-score 0.91')).toEqual([]);
+  });
+
   it.each([
+    ['--min-score 1.1', /from 0 to 1/],
+    ['--min-score high', /from 0 to 1/],
     ['--limit 0', /from 1 to 10000/],
     ['--limit 10001', /from 1 to 10000/],
     ['--limit all', /from 1 to 10000/],

@@ -83,6 +83,13 @@ describe('touchline redrive', { timeout: 60_000 }, () => {
     expect(one.printed[0]).toContain(`its media lies under ${late.key}`);
     expect(one.exitCode).toBe(4);
     expect((await rig.desk.listDead({})).segments).toHaveLength(1);
+
+    const unknown = await redrive(url, ['seg_none', late.id]);
+    expect(unknown.printed).toEqual([
+      'unknown: there is no segment "seg_none"',
+      expect.stringMatching(/^stays dead: /),
+    ]);
+    expect(unknown.exitCode).toBe(3);
   });
 
   it.each([[[]], [['seg_1', '--all']], [['--all', '--run', 'run_test']]])(

@@ -54,6 +54,7 @@ const momentQuery = z.strictObject({
   channelId: id.optional(),
   runId: id.optional(),
   decision: decision.optional(),
+  minScore: z.coerce.number().min(0).max(1).optional(),
   cursor: cursor.optional(),
   limit,
 });

@@ -47,8 +47,10 @@ export function OperationsPage(_props: { params: Record<string, string> }) {
 
 function BigNumbers({ now }: { now: OperationsView }) {
   const { momentLatency, oldestJobAgeMs, jobsPerMinute, failureShare, workers, storageLeftBytes } = now;
-  const busy = workers.reduce((sum, { jobIds }) => sum + jobIds.length, 0);
-  const slots = workers.reduce((sum, { slotCount }) => sum + slotCount, 0);
+  // One that has drained is on record for a minute longer.
+  const here = workers.filter(({ state }) => state !== 'drained');
+  const busy = here.reduce((sum, { jobIds }) => sum + jobIds.length, 0);
+  const slots = here.reduce((sum, { slotCount }) => sum + slotCount, 0);
   const waiting = now.waiting.reduce((sum, { count }) => sum + count, 0);
   const numbers = [
     ['Moment to page, p95', momentLatency.p95Ms === null ? 'none yet' : spanOf(momentLatency.p95Ms)],

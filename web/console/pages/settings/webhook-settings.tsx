@@ -56,6 +56,7 @@ export function WebhookSettings() {
               </p>
               {webhook.description !== '' && <p class="webhook-url">{webhook.url}</p>}
               <p class="muted">{webhook.eventTypes.join(', ')}</p>
+              {webhook.createdBy && <p class="muted">Made by {webhook.createdBy.name}</p>}
               {webhook.disabledWhy !== null && <p class="problem">Turned off: {webhook.disabledWhy}</p>}
               {webhook.oldSecretUntilMs !== null && (
                 <p class="muted">Both secrets sign until {dateOf(webhook.oldSecretUntilMs)}.</p>
