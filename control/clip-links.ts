@@ -8,6 +8,7 @@ import { newId } from '../core/ids.ts';
 import type { Random } from '../core/random.ts';
 import { Secret } from '../core/secret.ts';
 import type { Tables } from '../store/schema.ts';
+import { EventLog } from './event-log.ts';
 import { hashOf } from './accounts/secrets.ts';
 import { drawLinkSecret, isLinkSecret, isUseNews } from './link-secret.ts';
 import { actorOf } from './principal.ts';
@@ -45,11 +46,13 @@ export class ClipLinks {
   readonly #db: Kysely<Tables>;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #events: EventLog;
 
   constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random }) {
     this.#db = options.db;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#events = new EventLog(options);
   }
 
   /** @throws TouchlineError `clip.not-found`, `clip-link.conflict` (rejected), `clip-link.taken` (too many are open) */
@@ -75,7 +78,7 @@ export class ClipLinks {
       const clip = await db
         .selectFrom('clips')
         .innerJoin('moments', 'moments.id', 'clips.moment_id')
-        .select(['moments.state', 'moments.decision'])
+        .select(['moments.state', 'moments.decision', 'clips.channel_id', 'clips.run_id'])
         .where('clips.id', '=', clipId)
         .forUpdate('clips')
         .executeTakeFirst();
@@ -99,6 +102,7 @@ export class ClipLinks {
         throw refusal('clip-link.taken', `the clip has ${count} open links already: revoke one first`);
       }
       await db.insertInto('clip_links').values(row).execute();
+      await this.#tellOf(db, { ...clip, clipId, linkId: row.id, by: wish.by, what: 'made' });
     });
     return { link: viewOf(row), secret: new Secret(secret) };
   }
@@ -118,16 +122,36 @@ export class ClipLinks {
 
   /** The link is over at once. @throws TouchlineError `clip-link.not-found` */
   async revoke(clipId: string, linkId: string, by: Actor): Promise<void> {
-    const done = await this.#db
-      .updateTable('clip_links')
-      .set({ revoked_at_ms: this.#clock.nowMs(), revoked_by: actorOf(by) })
-      .where('id', '=', linkId)
-      .where('clip_id', '=', clipId)
-      .where('revoked_at_ms', 'is', null)
-      .executeTakeFirst();
-    if (done.numUpdatedRows === 0n) {
-      throw refusal('clip-link.not-found', `the clip has no open link "${linkId}"`);
-    }
+    await this.#db.transaction().execute(async (db) => {
+      const clip = await db
+        .updateTable('clip_links')
+        .from('clips')
+        .set({ revoked_at_ms: this.#clock.nowMs(), revoked_by: actorOf(by) })
+        .whereRef('clips.id', '=', 'clip_links.clip_id')
+        .where('clip_links.id', '=', linkId)
+        .where('clip_links.clip_id', '=', clipId)
+        .where('clip_links.revoked_at_ms', 'is', null)
+        .returning(['clips.channel_id', 'clips.run_id'])
+        .executeTakeFirst();
+      if (!clip) throw refusal('clip-link.not-found', `the clip has no open link "${linkId}"`);
+      await this.#tellOf(db, { ...clip, clipId, linkId, by, what: 'revoked' });
+    });
+  }
+
+  async #tellOf(
+    db: Kysely<Tables>,
+    about: {
+      channel_id: string;
+      run_id: string;
+      clipId: string;
+      linkId: string;
+      by: Actor;
+      what: 'made' | 'revoked';
+    },
+  ): Promise<void> {
+    const { channel_id: channelId, run_id: runId, clipId, linkId: subjectId, by, what } = about;
+    const data = { what, clipId };
+    await this.#events.append(db, [{ kind: 'link.changed', channelId, runId, subjectId, by, data }]);
   }
 
   /** What a secret opens; undefined for one that is wrong, over or revoked, `gone` where the clip was rejected or taken back since. */

@@ -305,6 +305,7 @@ export type DeskEventKind =
   | 'account.signed-in'
   | 'account.changed'
   | 'webhook.changed'
+  | 'link.changed'
   | 'fixture.changed'
   | 'scaling.changed'
   | 'channel.changed'

@@ -7,6 +7,7 @@ import { newId } from '../core/ids.ts';
 import type { Random } from '../core/random.ts';
 import { Secret } from '../core/secret.ts';
 import type { Tables } from '../store/schema.ts';
+import { EventLog } from './event-log.ts';
 import { hashOf } from './accounts/secrets.ts';
 import { Keys, keyText } from './keys.ts';
 import { actorOf } from './principal.ts';
@@ -53,12 +54,14 @@ export class ShareLinks {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #keys: Keys;
+  readonly #events: EventLog;
 
   constructor(options: { db: Kysely<Tables>; clock: Clock; random: Random }) {
     this.#db = options.db;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#keys = new Keys(options);
+    this.#events = new EventLog(options);
   }
 
   /** @throws TouchlineError `channel.not-found`, `share-link.taken` (too many are open) */
@@ -103,6 +106,8 @@ export class ShareLinks {
         })
         .execute();
       if (wish.withKey) await this.#keys.issueForLink(db, channelId, { id, bits: keyBits(secret), by });
+      const data = { what: 'made', label: wish.label };
+      await this.#events.append(db, [{ kind: 'link.changed', channelId, subjectId: id, by, data }]);
     });
     const link = (await this.list(channelId)).find((one) => one.id === id);
     if (!link) throw refusal('share-link.not-found', `the link "${id}" was revoked while it was made`);
@@ -134,6 +139,8 @@ export class ShareLinks {
         .where('share_link_id', '=', linkId)
         .where('revoked_at_ms', 'is', null)
         .execute();
+      const data = { what: 'revoked' };
+      await this.#events.append(db, [{ kind: 'link.changed', channelId, subjectId: linkId, by, data }]);
     });
   }
 

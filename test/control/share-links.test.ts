@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import { EventLog } from '../../control/event-log.ts';
 import { Keys } from '../../control/keys.ts';
 import { ShareLinks } from '../../control/share-links.ts';
 import { systemRandom } from '../../core/random.ts';
@@ -61,6 +62,20 @@ describe('a share link', () => {
     expect(again?.key?.reveal()).toBe(first?.key?.reveal());
     expect(await keys.authenticate(first?.key ?? new Secret(''))).toBe('ch_one');
     expect((await keys.list('ch_one')).map(({ id }) => id)).toEqual([link.keyId]);
+  });
+
+  it('is told of by who made it and who ended it, without what it opens', async () => {
+    const { link, secret } = await links.make('ch_one', wish, ana);
+    await links.revoke('ch_one', link.id, ben);
+    await expect(links.revoke('ch_one', link.id, ana)).rejects.toMatchObject({
+      code: 'share-link.not-found',
+    });
+    const told = (await new EventLog({ db: catalogue.db, clock }).since(0, 10)).slice(-2);
+    expect(told).toMatchObject([
+      { kind: 'link.changed', channelId: 'ch_one', subjectId: link.id, by: ana, data: { what: 'made' } },
+      { kind: 'link.changed', channelId: 'ch_one', subjectId: link.id, by: ben, data: { what: 'revoked' } },
+    ]);
+    expect(JSON.stringify(told)).not.toContain(secret.reveal());
   });
 
   it('leaves neither its secret nor the key to be read in the ledger', async () => {

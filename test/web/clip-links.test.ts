@@ -111,6 +111,20 @@ async function whole(address: string, init: RequestInit): Promise<Response> {
 }
 
 describe('a link to a clip', () => {
+  it('is told of when it is made and when it ends, without what it opens', async () => {
+    const from = await rig.desk.lastEventId();
+    const { link, path } = await made();
+    expect((await ask(`/clips/${clipId}/links/${link.id}`, { method: 'DELETE' })).status).toBe(204);
+    expect((await ask(`/clips/${clipId}/links/${link.id}`, { method: 'DELETE' })).status).toBe(404);
+    const told = await rig.desk.eventsSince(from, 10);
+    const about = { kind: 'link.changed', subjectId: link.id, channelId: 'ch_test', runId: 'run_test' };
+    expect(told).toMatchObject([
+      { ...about, data: { what: 'made', clipId }, by: { kind: 'server' } },
+      { ...about, data: { what: 'revoked', clipId }, by: { kind: 'server' } },
+    ]);
+    expect(JSON.stringify(told)).not.toContain(path.slice('/p/'.length));
+  });
+
   it('shows a page that needs no account and no script, with what a chat needs for its preview', async () => {
     const { db } = rig.catalogue;
     const hostile = `"><script>alert(1)</script> O'Hara & Söhne`;
