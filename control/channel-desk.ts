@@ -48,6 +48,12 @@ export class ChannelDesk {
   readonly #options: ChannelDeskOptions;
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #advice = new Map<string, string>();
+  #tellResumed: () => void = doNothing;
+  /** The channels of before are open again. Until then nobody changes one, and no publisher is turned away. */
+  readonly resumed = new Promise<void>((resolve) => {
+    this.#tellResumed = resolve;
+  });
+  isResumed = false;
 
   constructor(options: ChannelDeskOptions) {
     this.#options = options;
@@ -55,6 +61,7 @@ export class ChannelDesk {
 
   async create(wish: ChannelWish, by?: Actor): Promise<{ channel: ChannelView; key: IssuedKey }> {
     const { db, keys } = this.#options;
+    await this.resumed;
     const { id, key } = await db.transaction().execute(async (db) => {
       const id = await this.#insert(db, wish, true);
       return { id, key: await keys.issue(db, id, by) };
@@ -115,6 +122,7 @@ export class ChannelDesk {
   }
 
   async start(channelId: string, by?: Actor): Promise<ChannelView> {
+    await this.resumed;
     await this.#exclusive(channelId, async () => {
       const channel = await this.get(channelId);
       await this.#want(channelId, true);
@@ -126,6 +134,7 @@ export class ChannelDesk {
   }
 
   async stop(channelId: string, by?: Actor): Promise<ChannelView> {
+    await this.resumed;
     await this.#exclusive(channelId, async () => {
       const channel = await this.get(channelId);
       await this.#want(channelId, false);
@@ -173,6 +182,15 @@ export class ChannelDesk {
 
   /** After a restart: nothing is open any more, whatever the ledger says; what was wanted is opened again. */
   async resume(): Promise<void> {
+    try {
+      await this.#openWanted();
+      this.isResumed = true;
+    } finally {
+      this.#tellResumed();
+    }
+  }
+
+  async #openWanted(): Promise<void> {
     const { db, log } = this.#options;
     const rows = await db.selectFrom('channels').selectAll().where('state', '<>', 'deleted').execute();
     // All at once: publishers are waiting.
@@ -377,3 +395,5 @@ export class ChannelDesk {
 function callerError(code: string, message: string): TouchlineError {
   return new TouchlineError({ code, message, retryable: false, blame: 'caller' });
 }
+
+function doNothing(): void {}

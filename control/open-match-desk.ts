@@ -85,15 +85,10 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
     rulesOf,
     onJobs: () => outbox.wake(),
   });
-  let isResumed = false;
-  let tellResumed: () => void = doNothing;
-  const resumed = new Promise<void>((resolve) => {
-    tellResumed = resolve;
-  });
   const host: IngestHost = {
     authenticate: async (key) => {
       // The port is open before the channels are: who publishes in between waits, and is not turned away.
-      await resumed;
+      await channels?.resumed;
       return await keys.authenticate(key);
     },
     putSegment: async (key, bytes) => {
@@ -158,8 +153,8 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
     listSegments: async (filter) => await views.listSegments(filter),
     listMoments: async (filter) => await views.listMoments(filter),
     getMoment: async (momentId) => await views.getMoment(momentId),
-    decide: async (momentId, decision, by) => {
-      await review.decide([momentId], decision, by);
+    decide: async (momentId, decision, about) => {
+      await review.decide([momentId], decision, about);
       return await views.getMoment(momentId);
     },
     listClips: async (filter) => await views.listClips(filter),
@@ -170,7 +165,8 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
     eventsSince: async (afterId, limit) => await events.since(afterId, limit),
     lastEventId: async () => await events.lastId(),
     onNews: (listener) => events.onNews(listener),
-    readiness: async () => await checkReadiness({ db, queue, store, clock, home, isResumed }),
+    readiness: async () =>
+      await checkReadiness({ db, queue, store, clock, home, isResumed: channelDesk.isResumed }),
     metrics: async () => await readMetrics({ db, clock, healthOf: (id) => channelDesk.health(id) }),
   };
 
@@ -241,12 +237,9 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
     driving.catch(() => undefined);
     try {
       await channelDesk.resume();
-      isResumed = true;
-      tellResumed();
       // Any part that ends before it was asked to has failed, and takes the process with it: a clean one is started.
       await Promise.race([driving, working]);
     } finally {
-      tellResumed();
       await Promise.allSettled([driving, files.stop(), orphans]);
       desking.abort();
       await Promise.allSettled([working]);
@@ -257,5 +250,3 @@ export async function openMatchDesk(options: MatchDeskOptions): Promise<{
   };
   return { desk, edits, review, run, abandon: release };
 }
-
-function doNothing(): void {}

@@ -136,7 +136,7 @@ describe('channels of another driver', () => {
   });
 });
 
-it('a publisher who comes while the channels are being opened again waits, and is not turned away', async () => {
+it('a publisher who comes while the channels are being opened again waits, and so does who makes one', async () => {
   const databaseUrl = await postgres.migratedDatabase();
   const first = await openDeskRig(databaseUrl, undefined, { drivers: { slow: new SlowDriver() } });
   const { channel, key } = await first.desk.createChannel({
@@ -151,13 +151,16 @@ it('a publisher who comes while the channels are being opened again waits, and i
     open = resolve;
   });
   const slow = new SlowDriver();
+  const started: string[] = [];
   slow.start = async ({ channelId }) => {
+    started.push(channelId);
     await opened;
     slow.states.set(channelId, 'waiting');
   };
   const rig = await openDeskRig(databaseUrl, undefined, { drivers: { slow } });
   try {
     const ingest = async () => (await rig.desk.readiness()).find(({ name }) => name === 'ingest');
+    const making = rig.desk.createChannel({ name: 'two', driver: 'slow', input: { type: 'push' } });
     const asked = rig.ingest.host
       .authenticate(key.key, { address: '127.0.0.1' })
       .then((channelId) => ({ channelId, statesThen: [...slow.states.values()] }));
@@ -165,6 +168,7 @@ it('a publisher who comes while the channels are being opened again waits, and i
     open();
     expect(await asked).toEqual({ channelId: channel.id, statesThen: ['waiting'] });
     expect(await ingest()).toMatchObject({ isOk: true });
+    expect(started).toEqual([channel.id, (await making).channel.id]);
   } finally {
     open();
     await rig.stop();
