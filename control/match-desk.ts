@@ -44,7 +44,7 @@ export interface MatchDesk {
   listMoments(filter: MomentFilter): Promise<{ moments: MomentView[]; next: string | null }>;
   getMoment(momentId: string): Promise<MomentView>;
   /** The editor's word; stored, told as an event, and changeable. */
-  decide(momentId: string, decision: Decision, by: Actor): Promise<MomentView>;
+  decide(momentId: string, decision: Decision, about: DecidedBy): Promise<MomentView>;
 
   /** Newest first. A clip is listed from its fast revision on. @throws `cursor.invalid` */
   listClips(filter: ClipFilter): Promise<{ clips: ClipView[]; next: string | null }>;
@@ -182,6 +182,12 @@ export interface MomentView extends Moment {
   peakWallMs: number;
   /** Null until something was cut. */
   clip: ClipView | null;
+}
+
+export interface DecidedBy {
+  by: Actor;
+  /** The same request came at this time and may have been carried out: what was decided since then, by whomever, stays. */
+  unsureSinceMs?: number | undefined;
 }
 
 export interface MomentFilter {

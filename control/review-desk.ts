@@ -10,6 +10,7 @@ import type { Reason } from '../core/moment.ts';
 import type { Decision, MomentState, Tables } from '../store/schema.ts';
 import { Claims } from './claims.ts';
 import type { EventLog } from './event-log.ts';
+import type { DecidedBy } from './match-desk.ts';
 import { laneFrom, laneOf, type Lane } from './lanes.ts';
 import { cursorOf, pageOf, readCursor } from './page-cursor.ts';
 import { actorOf, type Principal } from './principal.ts';
@@ -200,7 +201,7 @@ export class ReviewDesk {
   async decide(
     ids: readonly string[],
     decision: Decision,
-    by: Actor,
+    { by, unsureSinceMs }: DecidedBy,
   ): Promise<{ id: string; before: Decision }[]> {
     const nowMs = this.#clock.nowMs();
     const before = await this.#db.transaction().execute(async (db) => {
@@ -213,7 +214,8 @@ export class ReviewDesk {
         .execute();
       const missing = ids.find((id) => !rows.some((row) => row.id === id));
       if (missing !== undefined) throw notFound(missing);
-      const changed = rows.filter((row) => row.decision !== decision);
+      const settled = await decidedSince(db, ids, unsureSinceMs);
+      const changed = rows.filter((row) => row.decision !== decision && !settled.has(row.id));
       if (changed.length > 0) {
         await db
           .updateTable('moments')
@@ -374,6 +376,24 @@ export class ReviewDesk {
 
 const rankOf: Record<Lane, number> = { must: 0, likely: 1, maybe: 2 };
 const rank = sql<number>`case when moments.score >= ${sql.lit(laneFrom.must)} then 0 when moments.score >= ${sql.lit(laneFrom.likely)} then 1 else 2 end`;
+
+/** Those of some moments of which something was decided at a time or later; none where no time is asked for. */
+async function decidedSince(
+  db: Db,
+  ids: readonly string[],
+  sinceMs: number | undefined,
+): Promise<ReadonlySet<string | null>> {
+  if (sinceMs === undefined) return new Set();
+  const rows = await db
+    .selectFrom('events')
+    .select('subject_id')
+    .distinct()
+    .where('kind', '=', 'moment.decided')
+    .where('subject_id', 'in', [...ids])
+    .where('at_ms', '>=', sinceMs)
+    .execute();
+  return new Set(rows.map((row) => row.subject_id));
+}
 
 async function isMoment(db: Db, id: string): Promise<boolean> {
   const row = await db.selectFrom('moments').select('id').where('id', '=', id).executeTakeFirst();

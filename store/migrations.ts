@@ -501,6 +501,14 @@ alter table edits drop constraint edits_what_check,
 create index jobs_dead on jobs (finished_at_ms desc) where state = 'dead';
 `,
   },
+  {
+    version: 13,
+    name: 'unsure requests',
+    sql: `
+-- A request whose server died may come again; created_at_ms stays when it came first.
+alter table idempotency add column taken_at_ms bigint;
+`,
+  },
 ];
 
 export interface Migration {

@@ -386,6 +386,8 @@ interface IdempotencyTable {
   /** Null where the answer held a secret, which is shown once. */
   body: string | null;
   created_at_ms: number;
+  /** When it was taken up again after its server had died in between. */
+  taken_at_ms: number | null;
 }
 
 /** What an editor wanted of a clip, one row for each time it was saved. Ticks of the run's 90 kHz clock. */

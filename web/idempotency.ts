@@ -53,6 +53,9 @@ export function doneOnce(keys: Accounts['idempotency']): MiddlewareHandler<WebEn
             'idempotency-replayed': 'true',
           },
         });
+      case 'unsure':
+        context.set('unsureSinceMs', begun.sinceMs);
+        break;
       case 'first':
         break;
     }

@@ -14,6 +14,8 @@ const inHandMsMax = 120_000;
 
 export type Begun =
   | { kind: 'first' }
+  /** It came before, and its server died before it had answered: whether it was done by then, nobody knows. */
+  | { kind: 'unsure'; sinceMs: number }
   /** Done before: its answer. `body` is null where it held a secret. */
   | { kind: 'done'; status: number; body: string | null }
   | { kind: 'in-hand' }
@@ -44,17 +46,24 @@ export class Idempotency {
         status: null,
         body: null,
         created_at_ms: nowMs,
+        taken_at_ms: null,
       })
       .onConflict((conflict) =>
         conflict
           .columns(['principal_id', 'key'])
-          .doUpdateSet({ created_at_ms: nowMs })
+          .doUpdateSet({ taken_at_ms: nowMs })
           .where('idempotency.status', 'is', null)
-          .where('idempotency.created_at_ms', '<', nowMs - inHandMsMax)
+          .where(
+            ({ fn }) => fn.coalesce('idempotency.taken_at_ms', 'idempotency.created_at_ms'),
+            '<',
+            nowMs - inHandMsMax,
+          )
           .where('idempotency.request_hash', '=', requestHash),
       )
+      .returning(['created_at_ms', 'taken_at_ms'])
       .executeTakeFirst();
-    if ((made.numInsertedOrUpdatedRows ?? 0n) > 0n) return { kind: 'first' };
+    if (made?.taken_at_ms === null) return { kind: 'first' };
+    if (made) return { kind: 'unsure', sinceMs: made.created_at_ms };
     const row = await this.#db
       .selectFrom('idempotency')
       .selectAll()

@@ -279,8 +279,13 @@ describe('a request with a key', () => {
     await desk.idempotency.begin({ ...asked, requestHash });
     await desk.idempotency.forget(asked);
     expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'first' });
+    const sinceMs = nowMs;
     nowMs += 120_001;
-    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'first' });
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'unsure', sinceMs });
+    nowMs += 120_000;
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'in-hand' });
+    nowMs += 1;
+    expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'unsure', sinceMs });
     await desk.idempotency.finish(asked, { status: 200, body: null });
     nowMs += 24 * 3_600_000 + 1;
     expect(await desk.idempotency.begin({ ...asked, requestHash })).toEqual({ kind: 'first' });

@@ -492,12 +492,12 @@ describe('the review queue', () => {
     const clipId = await play(12);
     const momentId = (await rig.edits.read(clipId)).moment.id;
     const { momentId: other } = await rig.edits.make(run.runId, { in90k: 0, out90k: 900_000 }, ana);
-    await expect(rig.review.decide([momentId, 'mom_none'], 'approved', ana)).rejects.toMatchObject({
+    await expect(rig.review.decide([momentId, 'mom_none'], 'approved', { by: ana })).rejects.toMatchObject({
       code: 'moment.not-found',
     });
     expect((await rig.desk.getMoment(momentId)).decision).toBe('undecided');
-    await rig.review.decide([momentId], 'rejected', ana);
-    const before = await rig.review.decide([momentId, other], 'approved', ben);
+    await rig.review.decide([momentId], 'rejected', { by: ana });
+    const before = await rig.review.decide([momentId, other], 'approved', { by: ben });
     expect(new Map(before.map((one) => [one.id, one.before]))).toEqual(
       new Map([
         [momentId, 'rejected'],

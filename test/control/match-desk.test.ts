@@ -317,14 +317,14 @@ describe('the editor', () => {
       moments: [moment],
     } = await rig.desk.listMoments({ decision: 'undecided' });
     const id = moment?.id ?? '';
-    expect(await rig.desk.decide(id, 'approved', ana)).toMatchObject({
+    expect(await rig.desk.decide(id, 'approved', { by: ana })).toMatchObject({
       decision: 'approved',
       decidedBy: ana,
     });
     expect((await rig.desk.listMoments({ decision: 'undecided' })).moments).toEqual([]);
     expect((await rig.desk.listClips({})).clips[0]).toMatchObject({ decision: 'approved', label: 'goal' });
     // By a program: the row says which, and whose it is.
-    expect(await rig.desk.decide(id, 'rejected', bot)).toMatchObject({
+    expect(await rig.desk.decide(id, 'rejected', { by: bot })).toMatchObject({
       decision: 'rejected',
       decidedBy: bot,
     });
@@ -332,12 +332,12 @@ describe('the editor', () => {
       decidedBy: 'bot (a token of Ana)',
       decider: bot,
     });
-    expect(await rig.desk.decide(id, 'undecided', ana)).toMatchObject({
+    expect(await rig.desk.decide(id, 'undecided', { by: ana })).toMatchObject({
       decision: 'undecided',
       decidedAtMs: null,
       decidedBy: null,
     });
-    await expect(rig.desk.decide('mom_none', 'approved', ana)).rejects.toMatchObject({
+    await expect(rig.desk.decide('mom_none', 'approved', { by: ana })).rejects.toMatchObject({
       code: 'moment.not-found',
     });
   });

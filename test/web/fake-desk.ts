@@ -115,7 +115,7 @@ export class FakeDesk implements MatchDesk {
     const channelName = this.channels.get(moment.channelId)?.name ?? moment.channelId;
     return { ...moment, channelName, clip: this.clips.get(moment.clipId) ?? null };
   }
-  async decide(momentId: string, decision: MomentView['decision'], by: Actor) {
+  async decide(momentId: string, decision: MomentView['decision'], { by }: { by: Actor }) {
     const { kind, id, name } = by;
     const decidedBy = decision === 'undecided' ? null : { kind, id, name };
     const moment = { ...(await this.getMoment(momentId)), decision, decidedBy };

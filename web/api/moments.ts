@@ -44,8 +44,10 @@ export function momentRoutes({ desk }: { desk: MatchDesk }): ApiRoutes {
         body: z.strictObject({ decision }),
         answer: momentBody,
       },
-      async ({ params, body, principal }) =>
-        momentView(await desk.decide(params.id, body.decision, principal)),
+      async ({ context, params, body: { decision }, principal }) => {
+        const unsureSinceMs = context.get('unsureSinceMs');
+        return momentView(await desk.decide(params.id, decision, { by: principal, unsureSinceMs }));
+      },
     );
 }
 

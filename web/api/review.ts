@@ -44,7 +44,10 @@ export function decisionRoutes({ review }: { review: Reviews }): ApiRoutes {
         body: decisionsWish,
         answer: decisionsMade,
       },
-      async ({ principal, body }) => ({ moments: await review.decide(body.ids, body.decision, principal) }),
+      async ({ context, principal, body: { ids, decision } }) => {
+        const unsureSinceMs = context.get('unsureSinceMs');
+        return { moments: await review.decide(ids, decision, { by: principal, unsureSinceMs }) };
+      },
     )
     .add(
       {

@@ -84,6 +84,14 @@ async function read<T>(path: string, by = ana): Promise<T> {
   return (await (await ask('GET', path, { by })).json()) as T;
 }
 
+/** As a kill left them: begun two minutes ago, and no answer on record. */
+async function forgetAnswers(): Promise<void> {
+  await rig.catalogue.db
+    .updateTable('idempotency')
+    .set({ status: null, body: null, created_at_ms: Date.now() - 121_000 })
+    .execute();
+}
+
 /** A run without a moment, and a clip of it by hand. */
 async function clipByHand(cut: Cut = fakeCut): Promise<{ momentId: string; clipId: string }> {
   rig.work({ analyse: async () => ({ signals: [], spots: [] }), cut });
@@ -170,6 +178,37 @@ describe('an edit over HTTP', () => {
     expect((await ask('PUT', '/clips/clp_none/edit', wish)).status).toBe(404);
     const wrong = { ...wish, body: { ...wanted, out90k: wanted.in90k } };
     expect((await ask('PUT', `/clips/${clipId}/edit`, wrong)).status).toBe(400);
+  });
+});
+
+describe('a decision that comes again because the server was killed before it had answered', () => {
+  it.each(['/moments/decisions', '/moments/{id}/decision'])(
+    'to %s leaves alone what another editor decided meanwhile',
+    async (route) => {
+      const { momentId } = await clipByHand();
+      const decide = async (decision: string, wish: Wish) => {
+        const body = route.endsWith('s') ? { ids: [momentId], decision } : { decision };
+        expect((await ask('POST', route.replace('{id}', momentId), { ...wish, body })).status).toBe(200);
+      };
+      const word = async () => (await rig.desk.getMoment(momentId)).decision;
+      await decide('approved', { key: 'k-1' });
+      await forgetAnswers();
+      await decide('rejected', { by: ben });
+      await decide('approved', { key: 'k-1' });
+      expect(await word()).toBe('rejected');
+    },
+  );
+
+  it('is carried out where it was not', async () => {
+    const { momentId } = await clipByHand();
+    const wish = { key: 'k-1', body: { ids: [momentId], decision: 'approved' } };
+    expect((await ask('POST', '/moments/decisions', wish)).status).toBe(200);
+    const { db } = rig.catalogue;
+    await forgetAnswers();
+    await db.updateTable('moments').set({ decision: 'undecided' }).where('id', '=', momentId).execute();
+    await db.deleteFrom('events').where('kind', '=', 'moment.decided').execute();
+    expect((await ask('POST', '/moments/decisions', wish)).status).toBe(200);
+    expect((await rig.desk.getMoment(momentId)).decision).toBe('approved');
   });
 });
 
