@@ -342,6 +342,7 @@ export async function showClip(
     revision: sidecar.revision,
     made: sidecar.made,
     proven: sidecar.proven,
+    presets: sidecar.renditions.map(({ preset }) => preset),
     sidecarKey: sidecarKey({ channelId, runId, clipId: result.clipId }),
   };
   return [{ kind: 'clip.visible', channelId, runId, subjectId: result.clipId, data }];

@@ -131,6 +131,7 @@ async function showEdit(
     revision,
     made,
     proven,
+    presets: cut.sidecar.renditions.map(({ preset }) => preset),
     editVersion: edit.version,
     sidecarKey: sidecarKey({ channelId, runId, clipId }),
   };

@@ -28,9 +28,9 @@ const tellers: Partial<Record<DeskEventKind, (event: DeskEvent) => Told | undefi
     type: 'moment.decided',
     data: { momentId, decision, before },
   }),
-  'clip.visible': ({ subjectId: clipId, data: { momentId, revision, proven } }) => ({
+  'clip.visible': ({ subjectId: clipId, data: { momentId, revision, proven, presets } }) => ({
     type: 'clip.ready',
-    data: { clipId, momentId, revision, proven },
+    data: { clipId, momentId, revision, proven, presets },
   }),
   'clip.edited': ({ subjectId: clipId, data: { momentId, version } }) => ({
     type: 'clip.edited',

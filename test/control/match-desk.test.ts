@@ -44,9 +44,14 @@ describe('a run at the match desk', () => {
     expect(segments.map((segment) => segment.seq)).toEqual(Array.from({ length: 12 }, (_, seq) => seq));
 
     const clipId = report.clips[0]?.id ?? '';
-    const kinds = (await rig.desk.eventsSince(0, 1000)).map((event) => event.kind);
+    const told = await rig.desk.eventsSince(0, 1000);
+    const kinds = told.map((event) => event.kind);
     expect(kinds.indexOf('moment.found')).toBeLessThan(kinds.indexOf('clip.visible'));
-    expect(kinds.filter((kind) => kind === 'clip.visible')).toHaveLength(3);
+    const shown = told.flatMap(({ kind, data }) => (kind === 'clip.visible' ? [data['presets']] : []));
+    expect(shown.map((presets) => (presets as string[])[0])).toEqual(['wide', 'wide', 'wide']);
+    // What comes last has more files than the cut before it.
+    expect(shown[2]).toEqual(expect.arrayContaining(['wide', 'vertical']));
+    expect(shown[1]).not.toContain('vertical');
     const { steps } = await rig.desk.waterfall(clipId);
     expect(steps.map(({ step }) => step)).toEqual([
       'happened',

@@ -32,7 +32,14 @@ it('a key that was issued is nobody’s business', () => {
 });
 
 it('a clip is told of with its address and without what it was made of', () => {
-  const data = { momentId: 'mom_1', revision: 'fast', made: {}, proven: true, sidecarKey: 'clips/...' };
+  const data = {
+    momentId: 'mom_1',
+    revision: 'fast',
+    made: {},
+    proven: true,
+    presets: ['wide'],
+    sidecarKey: 'clips/...',
+  };
   const told = bodyOf({ ...event, kind: 'clip.visible', data });
   expect(JSON.parse(told?.body ?? '')).toEqual({
     type: 'clip.ready',
@@ -46,6 +53,7 @@ it('a clip is told of with its address and without what it was made of', () => {
       momentId: 'mom_1',
       revision: 'fast',
       proven: true,
+      presets: ['wide'],
       api: '/api/v1/clips/clp_1',
     },
   });
