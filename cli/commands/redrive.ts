@@ -24,7 +24,7 @@ export function register(program: Command, io: CliIo): void {
     .description('Send dead segments through again: by their ids, those of a run, or all')
     .argument('[segment...]', 'ids of segments')
     .option('--run <id>', 'all that are dead in this run')
-    .option('--all', 'all that are dead in the 200 newest runs')
+    .option('--all', 'all that are dead, in whatever run')
     .option('--dry-run', 'only say what is dead, and why')
     .option('--json', 'print { segments: [{ id, runId, seq, deadReason, failure }] }')
     .action(async (ids: string[], options: Selection & { dryRun?: true; json?: true }) => {
